@@ -1,0 +1,49 @@
+# Everything is done by `make TARGET`; `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PYTHONSAFEPATH := 1
+
+.PHONY: help demo test lint format generate chaos bench lock ci clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# One environment, made anew when a lock changes. Hashes are checked by pip.
+$(VENV)/.ready: locks/dev.txt locks/data.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Herold needs Python 3.11 or later: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/data.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/.ready ## Send a campaign to 23,570 customers, kill a worker, count who got what
+	@$(BIN)/herold demo
+
+test: $(VENV)/.ready ## Run the tests that need nothing but Python (no root, no Docker)
+	@$(BIN)/pytest -n 2 -m "not chaos and not bench" $(ARGS)
+
+lint: $(VENV)/.ready ## Style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.ready ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.ready ## Pin all dependencies anew, with hashes and without addresses
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report -o locks/dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade -o locks/runtime.txt pyproject.toml
+
+ci: ## What CI runs: lint, tests
+	$(MAKE) lint
+	$(MAKE) test
+
+clean: ## Remove what the targets made in this folder
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,116 @@
+"""Campaign: one message to one audience."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from herold.resources.meta import Model, Reference, Resource
+from herold.resources.scalars import Clock, Duration, Identifier, LocalInstant, Name, Text, TimeZone, parse_duration
+
+
+class Audience(Model):
+    """Who gets the message: anybody of any of the segments, less anybody of the excluded ones."""
+
+    segment_refs: Annotated[list[Reference], Field(min_length=1, max_length=32)] = Field(
+        description="Segments whose members are addressed (any of them)."
+    )
+    exclude_refs: Annotated[list[Reference], Field(max_length=32)] = Field(
+        default_factory=list, description="Segments whose members are left out."
+    )
+    max_recipients: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        description="Bound on the audience. A larger one is refused when it freezes, and nothing is sent."
+    )
+
+
+class Message(Model):
+    """What is sent, over which channel, in whose name."""
+
+    channel: Literal["Email"] = "Email"
+    topic: Identifier = Field(description="Topic of consent, declared in the ContactSchema.")
+    template_ref: Reference
+    sender_ref: Reference
+    variables: Annotated[dict[Identifier, Text], Field(max_length=64)] = Field(
+        default_factory=dict, description="Values of the template's variables."
+    )
+
+
+class QuietHours(Model):
+    """Hours, in the recipient's own time, during which nothing goes out. `from` may be after `to` (over midnight)."""
+
+    from_: Clock = Field(alias="from")
+    to: Clock
+
+    @model_validator(mode="after")
+    def _not_all_day(self) -> QuietHours:
+        if self.from_ == self.to:
+            raise ValueError("from and to are the same; leave quietHours out, or name two times")
+        return self
+
+
+class Schedule(Model):
+    """When the message goes out."""
+
+    at: LocalInstant = Field(description="Local date and time, without an offset.")
+    time_zone: TimeZone = Field(description="IANA name of the zone in which `at` is meant.")
+    local_time: Literal["Campaign", "Recipient"] = Field(
+        default="Campaign",
+        description="`Recipient`: at that time in each recipient's own zone (timeZone is for those without one).",
+    )
+    starting_deadline: Duration = Field(
+        default="6h", description="A run that could not start this long after `at` does not start at all."
+    )
+    expires_after: Duration = Field(
+        default="24h", description="What has not gone out this long after a recipient's due time is skipped."
+    )
+    quiet_hours: QuietHours | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Schedule:
+        if not 60 <= parse_duration(self.expires_after).total_seconds() <= 30 * 86_400:
+            raise ValueError("expiresAfter must lie between 1m and 30d")
+        if not 60 <= parse_duration(self.starting_deadline).total_seconds() <= 30 * 86_400:
+            raise ValueError("startingDeadline must lie between 1m and 30d")
+        return self
+
+
+class Governance(Model):
+    """Who answers for the campaign."""
+
+    owner: Name
+
+
+class CampaignSpec(Model):
+    """One message to one audience."""
+
+    occurrence: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1, description="May only grow: the same campaign once more, on purpose."
+    )
+    message_class: Literal["Marketing", "Transactional"] = "Marketing"
+    mode: Literal["Live", "Proof"] = Field(default="Live", description="`Proof`: only to the sender's seed addresses.")
+    suspend: bool = False
+    repeat_policy: Literal["Hold", "Allow"] = Field(
+        default="Hold",
+        description="`Hold`: a run whose content went to most of the same people days ago waits for a person.",
+    )
+    audience: Audience
+    message: Message
+    schedule: Schedule
+    governance: Governance
+
+
+class Campaign(Resource):
+    """One message to one audience."""
+
+    short_names: ClassVar[tuple[str, ...]] = ("camp",)
+    plural: ClassVar[str] = "campaigns"
+    columns: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("Class", "string", ".spec.messageClass"),
+        ("Mode", "string", ".spec.mode"),
+        ("At", "string", ".spec.schedule.at"),
+        ("Owner", "string", ".spec.governance.owner"),
+    )
+
+    kind: Literal["Campaign"] = "Campaign"
+    spec: CampaignSpec
