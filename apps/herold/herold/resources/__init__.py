@@ -6,7 +6,7 @@ emitted from them.
 
 from herold.resources.campaign import Campaign, CampaignSpec
 from herold.resources.contact_schema import ContactSchema, ContactSchemaSpec
-from herold.resources.meta import Metadata, Reference, Resource, Scope
+from herold.resources.meta import Key, Metadata, Reference, Resource, Scope
 from herold.resources.segment import Segment, SegmentSpec
 from herold.resources.sender import SenderProfile, SenderProfileSpec
 from herold.resources.template import MessageTemplate, MessageTemplateSpec
@@ -21,6 +21,7 @@ __all__ = [
     "CampaignSpec",
     "ContactSchema",
     "ContactSchemaSpec",
+    "Key",
     "MessageTemplate",
     "MessageTemplateSpec",
     "Metadata",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from herold.resources.meta import Model, Reference, Resource
+from herold.resources.meta import Model, Reference, Resource, cel, wrong
 from herold.resources.scalars import Clock, Duration, Identifier, LocalInstant, Name, Text, TimeZone, parse_duration
 
 
@@ -27,25 +27,27 @@ class Audience(Model):
 class Message(Model):
     """What is sent, over which channel, in whose name."""
 
-    channel: Literal["Email"] = "Email"
+    channel: Literal["Email"] = Field(default="Email", description="How the message travels.")
     topic: Identifier = Field(description="Topic of consent, declared in the ContactSchema.")
-    template_ref: Reference
-    sender_ref: Reference
+    template_ref: Reference = Field(description="The MessageTemplate that is rendered for each recipient.")
+    sender_ref: Reference = Field(description="The SenderProfile in whose name it goes out, usually `scope: Shared`.")
     variables: Annotated[dict[Identifier, Text], Field(max_length=64)] = Field(
-        default_factory=dict, description="Values of the template's variables."
+        default_factory=dict, description="Values of the template's variables, which it reads as `vars.<name>`."
     )
 
 
 class QuietHours(Model):
     """Hours, in the recipient's own time, during which nothing goes out. `from` may be after `to` (over midnight)."""
 
-    from_: Clock = Field(alias="from")
-    to: Clock
+    model_config = ConfigDict(json_schema_extra=cel(("self.from != self.to", "from and to must differ")))
+
+    from_: Clock = Field(alias="from", description="First minute in which nothing goes out.")
+    to: Clock = Field(description="First minute in which mail goes out again.")
 
     @model_validator(mode="after")
     def _not_all_day(self) -> QuietHours:
         if self.from_ == self.to:
-            raise ValueError("from and to are the same; leave quietHours out, or name two times")
+            raise wrong("from and to are the same", fix="leave quietHours out, or name two times")
         return self
 
 
@@ -56,48 +58,56 @@ class Schedule(Model):
     time_zone: TimeZone = Field(description="IANA name of the zone in which `at` is meant.")
     local_time: Literal["Campaign", "Recipient"] = Field(
         default="Campaign",
-        description="`Recipient`: at that time in each recipient's own zone (timeZone is for those without one).",
+        description="`Campaign`: everybody at the same moment. `Recipient`: at that time in each recipient's own zone "
+        "(`timeZone` is for those without one).",
     )
     starting_deadline: Duration = Field(
-        default="6h", description="A run that could not start this long after `at` does not start at all."
+        default="6h",
+        description="A run that could not start this long after `at` does not start at all. Between 1m and 30d.",
     )
     expires_after: Duration = Field(
-        default="24h", description="What has not gone out this long after a recipient's due time is skipped."
+        default="24h",
+        description="What has not gone out this long after a recipient's due time is skipped. Between 1m and 30d.",
     )
-    quiet_hours: QuietHours | None = None
+    quiet_hours: QuietHours | None = Field(default=None, description="Without it mail goes out at any hour.")
 
     @model_validator(mode="after")
     def _bounds(self) -> Schedule:
-        if not 60 <= parse_duration(self.expires_after).total_seconds() <= 30 * 86_400:
-            raise ValueError("expiresAfter must lie between 1m and 30d")
-        if not 60 <= parse_duration(self.starting_deadline).total_seconds() <= 30 * 86_400:
-            raise ValueError("startingDeadline must lie between 1m and 30d")
+        for field, value in (("expiresAfter", self.expires_after), ("startingDeadline", self.starting_deadline)):
+            if not 60 <= parse_duration(value).total_seconds() <= 30 * 86_400:
+                raise wrong(f"{field} must lie between 1m and 30d, and {value} does not", field)
         return self
 
 
 class Governance(Model):
     """Who answers for the campaign."""
 
-    owner: Name
+    owner: Name = Field(description="Team that answers for the campaign.")
 
 
 class CampaignSpec(Model):
     """One message to one audience."""
 
     occurrence: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=1, description="May only grow: the same campaign once more, on purpose."
+        default=1,
+        description="May only grow: the same campaign once more, on purpose.",
+        json_schema_extra=cel(("self >= oldSelf", "occurrence may only grow")),
     )
-    message_class: Literal["Marketing", "Transactional"] = "Marketing"
+    message_class: Literal["Marketing", "Transactional"] = Field(
+        default="Marketing",
+        description="`Marketing`: needs consent, and what is uncertain is never sent again. "
+        "`Transactional`: goes without consent, and what is uncertain is sent again with the same Message-ID.",
+    )
     mode: Literal["Live", "Proof"] = Field(default="Live", description="`Proof`: only to the sender's seed addresses.")
-    suspend: bool = False
+    suspend: bool = Field(default=False, description="Nothing goes out while this is true.")
     repeat_policy: Literal["Hold", "Allow"] = Field(
         default="Hold",
         description="`Hold`: a run whose content went to most of the same people days ago waits for a person.",
     )
-    audience: Audience
-    message: Message
-    schedule: Schedule
-    governance: Governance
+    audience: Audience = Field(description="Who gets it.")
+    message: Message = Field(description="What they get.")
+    schedule: Schedule = Field(description="When they get it.")
+    governance: Governance = Field(description="Who answers for it.")
 
 
 class Campaign(Resource):
@@ -113,4 +123,4 @@ class Campaign(Resource):
     )
 
     kind: Literal["Campaign"] = "Campaign"
-    spec: CampaignSpec
+    spec: CampaignSpec = Field(description="What is meant to happen.")
