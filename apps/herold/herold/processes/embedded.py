@@ -115,8 +115,7 @@ class EmbeddedServer:
 
     def _call(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         owner = _server_user()
-        identity = {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-        return subprocess.run(
+        result: subprocess.CompletedProcess[str] = subprocess.run(
             [str(self.bin / command), *arguments],
             # pg_ctl's server keeps the inherited handles: a pipe would never end.
             stdout=subprocess.DEVNULL if command == "pg_ctl" else subprocess.PIPE,
@@ -126,8 +125,11 @@ class EmbeddedServer:
             cwd="/",
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
             check=False,
-            **identity,  # type: ignore[call-overload]
+            user=None if owner is None else owner.pw_uid,
+            group=None if owner is None else owner.pw_gid,
+            extra_groups=None if owner is None else [],
         )
+        return result
 
     def _run(self, command: str, *arguments: str) -> None:
         result = self._call(command, *arguments)
