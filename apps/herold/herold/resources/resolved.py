@@ -1,0 +1,106 @@
+"""A campaign with everything that it names, as it was at one moment: what a run pins, and what two digests speak of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from herold.resources.campaign import Campaign
+from herold.resources.contact_schema import ContactSchema
+from herold.resources.meta import Reference, Resource
+from herold.resources.segment import Segment
+from herold.resources.sender import SenderProfile
+from herold.resources.template import MessageTemplate
+
+# What may change while the meaning stays: brakes and notes are not part of the intent.
+_BRAKES = ("suspend",)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedCampaign:
+    """`segments` holds every segment that is reachable from the audience, in the order of their keys."""
+
+    campaign: Campaign
+    segments: tuple[Segment, ...]
+    template: MessageTemplate
+    sender: SenderProfile
+    schema: ContactSchema
+    shared_namespace: str
+
+    @property
+    def name(self) -> str:
+        """`namespace/name`, as people call the campaign."""
+        return f"{self.campaign.metadata.namespace}/{self.campaign.metadata.name}"
+
+    def segment(self, reference: Reference, namespace: str) -> Segment:
+        """The segment that a reference in a resource of `namespace` means."""
+        where = self.shared_namespace if reference.scope == "Shared" else namespace
+        return next(s for s in self.segments if s.metadata.namespace == where and s.metadata.name == reference.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the run keeps it; `from_json` reads it back."""
+        return {
+            "campaign": _plain(self.campaign),
+            "segments": [_plain(segment) for segment in self.segments],
+            "template": _plain(self.template),
+            "sender": _plain(self.sender),
+            "schema": _plain(self.schema),
+            "sharedNamespace": self.shared_namespace,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> ResolvedCampaign:
+        """Raises pydantic.ValidationError for what a newer program pinned."""
+        return cls(
+            Campaign.model_validate(content["campaign"]),
+            tuple(Segment.model_validate(segment) for segment in content["segments"]),
+            MessageTemplate.model_validate(content["template"]),
+            SenderProfile.model_validate(content["sender"]),
+            ContactSchema.model_validate(content["schema"]),
+            content["sharedNamespace"],
+        )
+
+    def intent_digest(self) -> str:
+        """SHA-256 over everything that decides who gets what, and when; computed from files alone.
+
+        Routes, limits and warm-up are left out: the platform changes them without asking who wrote the campaign.
+        """
+        content = self.to_json()
+        for brake in _BRAKES:
+            content["campaign"]["spec"].pop(brake)
+        for owned in ("route", "limits", "warmUp", "retry", "costPerThousand", "currency"):
+            content["sender"]["spec"].pop(owned, None)
+        return _digest(_without_notes(content))
+
+    def content_digest(self) -> str:
+        """SHA-256 over what a recipient reads: template, variables, From. Equal ones repeat a message."""
+        sender = self.sender.spec
+        return _digest(
+            {
+                "template": _plain(self.template)["spec"],
+                "variables": dict(sorted(self.campaign.spec.message.variables.items())),
+                "from": sender.from_.address.lower(),
+            }
+        )
+
+
+def _plain(resource: Resource) -> dict[str, Any]:
+    # Defaults are written out, so that a later default does not change what was meant.
+    return resource.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _without_notes(content: Any) -> Any:
+    if isinstance(content, dict):
+        if "metadata" in content and "kind" in content:
+            metadata = {key: content["metadata"][key] for key in ("name", "namespace")}
+            content = {**content, "metadata": metadata}
+        return {key: _without_notes(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_notes(value) for value in content]
+    return content
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
