@@ -85,16 +85,16 @@ class SmtpConnection:
         self,
         envelopes: Sequence[Envelope],
         *,
-        on_content: Callable[[int], None],
+        on_content: Callable[[int], bool],
         on_outcome: Callable[[int, Outcome], None],
         timeout: float,
     ) -> RouteFault | None:
         """Send `envelopes` in order; `on_outcome(i, outcome)` exactly once for each, as soon as it is known.
 
-        `on_content(i)` is called just before the first byte of text i is handed to the transport. `timeout` is the
-        longest silence in seconds: of the relay while it owes a reply. Returns the route's fault, after which the
-        connection is closed, or None. When cancelled or when a callback raises, all outcomes are given, the connection
-        is dropped, and the exception goes on.
+        `on_content(i)` is called just before the first byte of text i is handed to the transport; False forbids it,
+        and it and all later ones end as NotSent. `timeout` is the longest silence in seconds: of the relay while it
+        owes a reply. Returns the route's fault, after which the connection is closed, or None. When cancelled or when
+        a callback raises, all outcomes are given, the connection is dropped, and the exception goes on.
         """
         if self._stopped or not self._wire.is_open:
             detail = "stopped before its text" if self._stopped else "the connection was closed"

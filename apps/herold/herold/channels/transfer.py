@@ -72,7 +72,7 @@ class Transfer:
         extensions: Extensions,
         manners: Manners,
         transport: asyncio.WriteTransport,
-        on_content: Callable[[int], None],
+        on_content: Callable[[int], bool],
         on_outcome: Callable[[int, Outcome], None],
         *,
         grouping: bool,
@@ -300,15 +300,14 @@ class Transfer:
         if self._paused:
             self._held = self._text
             return
-        if self._stopped:
+        index = self._index
+        if self._stopped or not self._on_content(index):
             self._end("stopped before its text", None, drop=True)
             return
-        index = self._index
         content = self._envelopes[index].content
         self._step = _TEXT
         if len(content) > _PIECE:
             self._offset = 0
-            self._on_content(index)
             self._piece()
             return
         tail = b".\r\n"
@@ -317,7 +316,6 @@ class Transfer:
             if following < self._count:
                 self._ahead = True
                 tail += self._group(following)
-        self._on_content(index)
         self._dot_given = True
         self._write(content + tail)
 
