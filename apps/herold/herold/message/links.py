@@ -1,0 +1,31 @@
+"""Insertions in links: what begins one must be a web or mail address, what stands inside one is a component of it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+SCHEMES = ("https", "http", "mailto")
+_BEGINNING = re.compile(r"(?:https?://[^\s/?#@\\]|mailto:[^\s])", re.IGNORECASE)
+
+
+class NotALink(ValueError):
+    """Its text is the same for every value: values are about people."""
+
+    def __init__(self) -> None:
+        super().__init__("not a link")
+
+
+def link(value: object) -> str:
+    """A value that begins a link: with scheme https, http or mailto, percent-encoded where needed. Raises NotALink."""
+    text = str(value).strip()
+    if not _BEGINNING.match(text):
+        raise NotALink
+    return quote(text, safe="!#$%&'()*+,/:;=?@[]~")
+
+
+def link_part(value: object) -> str:
+    """A value as one component of a link (RFC 3986 2.1): it can end neither a path segment nor a query value."""
+    text = quote(str(value), safe="")
+    # `..` between two slashes would climb, percent-encoded too (WHATWG URL 4.4).
+    return "" if text in (".", "..") else text
