@@ -62,8 +62,8 @@ class Transfer:
 
     __slots__ = (
         "_after", "_ahead", "_count", "_dot_given", "_envelopes", "_extensions", "_grouped", "_grouping", "_held",
-        "_index", "_manners", "_offset", "_on_content", "_on_outcome", "_paused", "_settled", "_step", "_stopped", "_was_ahead",
-        "_write", "dirty", "drop", "fault", "finished", "good",
+        "_index", "_manners", "_offset", "_on_content", "_on_outcome", "_paused", "_settled", "_step", "_stopped",
+        "_was_ahead", "_write", "dirty", "drop", "fault", "finished", "good",
     )  # fmt: skip
 
     def __init__(

@@ -2,9 +2,12 @@
 
     python -m herold.demo.sink --port 0 --log FILE
 
-Prints one JSON line with its ports when it listens. For each message that it accepts it appends one line to the log,
-*before* it says 250: `epoch_seconds TAB campaign TAB recipient TAB mail_from`, where campaign is the first two fields
-of the message's Feedback-ID (`a:b`, or `-`). It never reads Herold's ledger, so its log can testify against it.
+Prints one JSON line when it listens: `{"port": …, "control": …}`. For each message that it accepts it appends one line
+to the log, *before* it says 250: `epoch_seconds TAB campaign TAB recipient TAB mail_from`, where campaign is the first
+two fields of the message's Feedback-ID (`a:b`, or `-`). It never reads Herold's ledger, so its log can testify against
+it. It ends at SIGTERM, or when its standard input closes if `--with-parent` is given.
+
+Faults and their kinds: `sink_faults`. The control port and its protocol: `sink_control`.
 """
 
 from __future__ import annotations
@@ -13,122 +16,118 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import signal
+import ssl
 import sys
-import time
-from typing import cast
+from pathlib import Path
 
 import uvloop
 
-_CAMPAIGN = re.compile(rb"^feedback-id:[ \t]*([^:\r\n]*(?::[^:\r\n]*)?)", re.IGNORECASE | re.MULTILINE)
-_PATH = re.compile(rb"(?:MAIL FROM|RCPT TO):\s*<([^>]*)>", re.IGNORECASE)
-_MAX_COMMAND = 4096
+from herold.demo.mailbox import Mailbox
+from herold.demo.sink_control import serve_control
+from herold.demo.sink_faults import KINDS, Fault, Faults, parse_fault
+from herold.demo.sink_session import Session, SinkState
 
 
-class Session(asyncio.Protocol):
-    """One connection."""
+class Sink(SinkState):
+    """The state of a sink, with what its control port may ask and change."""
 
-    def __init__(self, log: int) -> None:
-        self._log = log
-        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._buffer = b""
-        self._in_text = False
-        self._mail_from: bytes | None = None
-        self._recipients: list[bytes] = []
+    def __init__(self, log: int, faults: list[Fault], seed: int) -> None:
+        super().__init__(log)
+        self._given = list(faults)
+        self._seed = seed
+        self.faults = Faults(faults, seed) if faults else None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(b"220 sink.test ESMTP\r\n")
+    def counts(self) -> str:
+        """JSON: accepted, opened, open, held, faults."""
+        return json.dumps(
+            {
+                "accepted": self.accepted,
+                "opened": self.opened,
+                "open": self.open,
+                "held": self.watches.held,
+                "faults": self.struck,
+            }
+        )
 
-    def data_received(self, data: bytes) -> None:
-        data = self._buffer + data if self._buffer else data
-        position = 0
-        replies: list[bytes] = []
-        lines: list[bytes] = []
-        while True:
-            if self._in_text:
-                end = position - 2 if data.startswith(b".\r\n", position) else data.find(b"\r\n.\r\n", position)
-                if end == -1:
-                    break
-                self._accept(data[position : end + 2], lines)
-                replies.append(b"250 2.0.0 accepted\r\n")
-                position = end + 5
-                self._in_text = False
-            else:
-                end = data.find(b"\r\n", position)
-                if end == -1:
-                    break
-                replies.append(self._command(data[position:end]))
-                position = end + 2
-        self._buffer = data[position:]
-        if lines:
-            os.write(self._log, b"".join(lines))
-        if replies:
-            self._transport.write(b"".join(replies))
+    def change(self, name: str, value: str) -> None:
+        """Change one setting. Raises ValueError."""
+        if name == "delay-ms":
+            self.delay = float(value) / 1000
+        elif name == "accept-rate":
+            self.rate = float(value)
+        elif name == "fault":
+            self._given.append(parse_fault(value))
+            self.faults = Faults(self._given, self._seed)
+        elif name == "no-faults":
+            self._given = []
+            self.faults = None
+        else:
+            raise ValueError(f"{name} is not one of delay-ms, accept-rate, fault, no-faults")
 
-    def _accept(self, content: bytes, lines: list[bytes]) -> None:
-        found = _CAMPAIGN.search(content)
-        campaign = found[1].strip() if found else b"-"
-        now = b"%.6f" % time.time()
-        for recipient in self._recipients:
-            lines.append(b"%b\t%b\t%b\t%b\n" % (now, campaign, recipient, self._mail_from or b""))
-        self._mail_from = None
-        self._recipients = []
 
-    def _command(self, line: bytes) -> bytes:
-        verb = line[:4].upper()
-        if verb == b"MAIL" or verb == b"RCPT":
-            path = _PATH.match(line)
-            if path is None:
-                return b"501 5.5.4 syntax\r\n"
-            if verb == b"MAIL":
-                self._mail_from = path[1]
-                self._recipients = []
-                return b"250 2.1.0 ok\r\n"
-            if self._mail_from is None:
-                return b"503 5.5.1 MAIL first\r\n"
-            self._recipients.append(path[1])
-            return b"250 2.1.5 ok\r\n"
-        if verb == b"DATA":
-            if not self._recipients:
-                return b"503 5.5.1 RCPT first\r\n"
-            self._in_text = True
-            return b"354 go on\r\n"
-        if verb == b"EHLO":
-            return (
-                b"250-sink.test\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
-            )
-        if verb == b"RSET":
-            self._mail_from = None
-            self._recipients = []
-            return b"250 2.0.0 ok\r\n"
-        if verb == b"QUIT":
-            asyncio.get_running_loop().call_soon(self._transport.close)
-            return b"221 2.0.0 bye\r\n"
-        return b"250 2.0.0 ok\r\n" if verb in (b"HELO", b"NOOP") else b"502 5.5.1 what?\r\n"
+def build_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="herold.demo.sink", description="A relay that keeps everything.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--log", type=Path, required=True, help="file to which accepted messages are appended")
+    parser.add_argument("--mailbox", type=Path, help="file to which whole messages are appended (see mailbox)")
+    parser.add_argument("--mailbox-limit", type=int, default=1000, help="messages kept there at most")
+    parser.add_argument("--tls-cert", type=Path, help="certificate chain (PEM); announces STARTTLS")
+    parser.add_argument("--tls-key", type=Path, help="its key (PEM)")
+    parser.add_argument("--implicit-tls", action="store_true", help="TLS from the first byte instead of STARTTLS")
+    parser.add_argument("--auth", type=Path, help="file with user:password; demanded, inside TLS only")
+    parser.add_argument("--delay-ms", type=float, default=0, help="wait before each reply")
+    parser.add_argument("--accept-rate", type=float, default=0, help="messages a second; 0: no limit")
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND:SHARE", help="KINDs: " + " ".join(KINDS))
+    parser.add_argument("--seed", type=int, default=0, help="chooses whom the faults hit")
+    parser.add_argument("--no-pipelining", action="store_true", help="do not announce PIPELINING")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
+    return parser
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    """Listen until SIGTERM or SIGINT."""
+    """Listen until told to stop."""
     loop = asyncio.get_running_loop()
     log = os.open(arguments.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    server = await loop.create_server(lambda: Session(log), arguments.host, arguments.port)
+    sink = Sink(log, [parse_fault(text) for text in arguments.fault], arguments.seed)
+    sink.delay = arguments.delay_ms / 1000
+    sink.rate = arguments.accept_rate
+    sink.pipelining = not arguments.no_pipelining
+    if arguments.mailbox:
+        sink.mailbox = Mailbox(arguments.mailbox, arguments.mailbox_limit)
+    if arguments.auth:
+        user, _, password = arguments.auth.read_text().strip().partition(":")
+        sink.credentials = (user.encode(), password.encode())
+    if arguments.tls_cert:
+        sink.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        sink.tls.load_cert_chain(arguments.tls_cert, arguments.tls_key)
+    implicit = sink.tls if arguments.implicit_tls else None
+    server = await loop.create_server(
+        lambda: Session(sink, secure=implicit is not None), arguments.host, arguments.port, ssl=implicit
+    )
+    control = await serve_control(sink, arguments.host)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    if arguments.with_parent:
+        loop.add_reader(sys.stdin.fileno(), lambda: stop.set() if not os.read(sys.stdin.fileno(), 4096) else None)
+    ports = {"port": server.sockets[0].getsockname()[1], "control": control.sockets[0].getsockname()[1]}
+    print(json.dumps(ports), flush=True)
     await stop.wait()
     server.close()
+    control.close()
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; see the module."""
-    parser = argparse.ArgumentParser(prog="herold.demo.sink", description="A relay that keeps everything.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--log", required=True)
-    uvloop.run(serve(parser.parse_args(argv)))
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    try:
+        uvloop.run(serve(arguments))
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"herold.demo.sink: {error}\n")
     return 0
 
 
