@@ -74,7 +74,7 @@ class Composer:
         identity = self._identities.of(recipient.position)
         unsubscribe = self._unsubscribe + identity.token
         rendered = content.render(recipient.attributes, unsubscribe)
-        content_type, encoding, body = _body(rendered, identity.boundary)
+        content_type, encoding, body = _body(rendered, content.references, identity.boundary)
         to = recipient.address.encode("ascii")
         fields = Fields(
             f"{identity.message_id}@{self._domain}".encode(),
@@ -94,12 +94,12 @@ class Composer:
         )
 
 
-def _body(rendered: Rendered, boundary: str) -> tuple[bytes, bytes, bytes]:
+def _body(rendered: Rendered, references: bool, boundary: str) -> tuple[bytes, bytes, bytes]:
     """(Content-Type, Content-Transfer-Encoding, body)."""
     encoding, text = encoded(rendered.text)
     if rendered.html is None:
         return b"text/plain; charset=utf-8", encoding, text
-    html_encoding, html = encoded(rendered.html)
+    html_encoding, html = encoded(rendered.html, references=references)
     mark = b"=_%s" % boundary.encode()
     body = (
         b"--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s\r\n"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from html import escape
+from typing import Any
 from urllib.parse import quote
+
+from minijinja import safe
 
 SCHEMES = ("https", "http", "mailto")
 _BEGINNING = re.compile(r"(?:https?://[^\s/?#@\\]|mailto:[^\s])", re.IGNORECASE)
@@ -16,12 +20,13 @@ class NotALink(ValueError):
         super().__init__("not a link")
 
 
-def link(value: object) -> str:
+def link(value: object) -> Any:
     """A value that begins a link: with scheme https, http or mailto, percent-encoded where needed. Raises NotALink."""
     text = str(value).strip()
     if not _BEGINNING.match(text):
         raise NotALink
-    return quote(text, safe="!#$%&'()*+,/:;=?@[]~")
+    # Escaped here for the attribute: the renderer would write each `/` as a reference, which link checkers misread.
+    return safe(escape(quote(text, safe="!#$%&'()*+,/:;=?@[]~")))
 
 
 def link_part(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Sources of templates: what is wrong with them, and what the renderer gets."""
+"""Sources of templates, read once: what is wrong with them, and what the renderer gets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from difflib import get_close_matches
 
 from minijinja import Environment, TemplateError
 
+from herold.message.html import compile_html
 from herold.message.placeholders import Flaw, Placeholder, flaws_of, split
 from herold.resources.contact_schema import ContactSchema
 from herold.resources.template import Content, MessageTemplate
 
-_SENDER = ("sender.name", "sender.address", "sender.postal_address")
-_GLOBALS = (*_SENDER, "campaign.name", "locale", "unsubscribe_url")
-_LOCAL = frozenset({"range", "loop"})
-_PARSER = Environment(pycompat=False, debug=False)
+# What templates may read beside contact.<attribute> and vars.<name>.
+GLOBALS = ("sender.name", "sender.address", "sender.postal_address", "campaign.name", "locale", "unsubscribe_url")
+_BUILT_IN = frozenset({"range"})
+_PARSER = Environment(pycompat=False, debug=False, comment_start_string="{##herold##", comment_end_string="##herold##}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +35,84 @@ class TemplateMistake:
 
 @dataclass(frozen=True, slots=True)
 class CompiledSource:
-    """What the renderer gets. `moving`: parts that differ between recipients."""
+    """One locale for the renderer. `moving`: its parts that differ between recipients. `references`: the HTML may be
+    written in ASCII, with character references for the rest."""
 
     subject: str
     text: str
     html: str | None
+    references: bool
     attributes: frozenset[str]
     moving: frozenset[str]
 
 
-def compile_content(content: Content) -> CompiledSource:
-    """One locale whose sources have no mistakes."""
+def template_mistakes(template: MessageTemplate, schema: ContactSchema) -> list[TemplateMistake]:
+    """Everything that is wrong with the sources of a template."""
+    return read_template(template, schema)[1]
+
+
+def read_template(
+    template: MessageTemplate, schema: ContactSchema
+) -> tuple[dict[str, CompiledSource], list[TemplateMistake]]:
+    """The sources by locale, and every mistake; the sources are complete when there is none."""
+    spec = template.spec
+    known = {f"contact.{each.name}" for each in schema.spec.attributes}
+    mistakes = [
+        TemplateMistake(
+            ("spec", "attributeDefaults", index, "name"),
+            f"the ContactSchema {schema.metadata.name} declares no attribute {default.name}",
+            _nearest(f"contact.{default.name}", known, len("contact.")),
+        )
+        for index, default in enumerate(spec.attribute_defaults)
+        if f"contact.{default.name}" not in known
+    ]
+    known |= {f"vars.{each.name}" for each in spec.variables} | set(GLOBALS)
+    sources: dict[str, CompiledSource] = {}
+    for index, content in enumerate(spec.contents):
+        source, flaws = _read_content(content, known)
+        if source:
+            sources[content.locale] = source
+        mistakes += [
+            TemplateMistake(
+                ("spec", "contents", index, part), f"{content.locale}, line {flaw.line}: {flaw.message}", flaw.fix
+            )
+            for part, flaw in flaws
+        ]
+    return sources, mistakes
+
+
+def _read_content(content: Content, known: set[str]) -> tuple[CompiledSource | None, list[tuple[str, Flaw]]]:
     parts = {"subject": " ".join(content.subject.split()), "text": _lines(content.text)}
-    names = {part: names_in(source) for part, source in parts.items()}
-    return CompiledSource(
-        parts["subject"],
-        parts["text"],
-        None,
-        frozenset(name[8:] for each in names.values() for name in each if name.startswith("contact.")),
-        frozenset(part for part, each in names.items() if _moves(each)),
+    named = {"subject": content.subject, "text": content.text}
+    if content.mjml:
+        named |= {"preheader": content.preheader or "", "mjml": content.mjml}
+    flaws = [(part, flaw) for part, source in named.items() for flaw in _flaws(source, known)]
+    html = None
+    if content.mjml and not any(part in ("mjml", "preheader") for part, _ in flaws):
+        if content.preheader and re.search(r"<mj-preview[\s/>]", content.mjml):
+            flaws.append(("preheader", Flaw(1, "mj-preview is a preheader already", "remove one of the two")))
+        html, more = compile_html(content.mjml, content.preheader, content.locale)
+        flaws += [("mjml", flaw) for flaw in more]
+    if flaws:
+        return None, flaws
+    if html:
+        parts["html"] = html.template
+    names = {part: _names(source) for part, source in parts.items()}
+    return (
+        CompiledSource(
+            parts["subject"],
+            parts["text"],
+            parts.get("html"),
+            html is not None and html.references,
+            frozenset(name.removeprefix("contact.") for each in names.values() for name in each if _personal(name)),
+            frozenset(part for part, each in names.items() if "unsubscribe_url" in each or any(map(_personal, each))),
+        ),
+        [],
     )
 
 
-def _moves(names: set[str]) -> bool:
-    return any(name == "unsubscribe_url" or name.startswith("contact.") for name in names)
+def _personal(name: str) -> bool:
+    return name.startswith("contact.")
 
 
 def _lines(text: str) -> str:
@@ -65,34 +120,9 @@ def _lines(text: str) -> str:
     return "\r\n".join(re.split(r"\r\n|\r|\n", text.rstrip("\r\n"))) + "\r\n"
 
 
-def names_in(source: str) -> set[str]:
-    """The names from outside that a source reads, as far as they are spelled out: `contact.first_name`."""
+def _names(source: str) -> set[str]:
+    """The names from outside that a source reads, as it spells them: `contact.first_name`."""
     return set(_PARSER.undeclared_variables_in_str(source, nested=True))
-
-
-def template_mistakes(template: MessageTemplate, schema: ContactSchema) -> list[TemplateMistake]:
-    """Everything that is wrong with the sources of a template."""
-    spec = template.spec
-    known = {f"contact.{each.name}" for each in schema.spec.attributes}
-    mistakes = [
-        TemplateMistake(
-            ("spec", "attributeDefaults", index, "name"),
-            f"{schema.metadata.name} declares no attribute {default.name}",
-            _nearest(f"contact.{default.name}", known),
-        )
-        for index, default in enumerate(spec.attribute_defaults)
-        if f"contact.{default.name}" not in known
-    ]
-    known |= {f"vars.{each.name}" for each in spec.variables} | set(_GLOBALS)
-    for index, content in enumerate(spec.contents):
-        for part in ("subject", "text"):
-            mistakes += [
-                TemplateMistake(
-                    ("spec", "contents", index, part), f"{content.locale}, line {flaw.line}: {flaw.message}", flaw.fix
-                )
-                for flaw in _flaws(getattr(content, part), known)
-            ]
-    return mistakes
 
 
 def _flaws(source: str, known: set[str]) -> list[Flaw]:
@@ -100,28 +130,29 @@ def _flaws(source: str, known: set[str]) -> list[Flaw]:
     placeholders = [piece for piece in pieces if isinstance(piece, Placeholder)]
     for placeholder in placeholders:
         flaws += flaws_of(placeholder)
-    if flaws:
-        return flaws
-    return flaws + name_flaws(source, placeholders, known)
+    return flaws or _name_flaws(source, placeholders, known)
 
 
-def name_flaws(source: str, placeholders: list[Placeholder], known: set[str]) -> list[Flaw]:
-    """Names that nobody declares, and what the renderer can't parse."""
+def _name_flaws(source: str, placeholders: list[Placeholder], known: set[str]) -> list[Flaw]:
+    # Literals say nothing here, and MJML's may confuse the parser; lines are kept.
+    code = "".join(
+        piece.source if isinstance(piece, Placeholder) else "\n" * piece.count("\n") for piece in split(source)[0]
+    )
     try:
-        names = names_in(source)
-        _PARSER.render_str("{% if false %}" + source + "{% endif %}")
+        _PARSER.add_template("code", code)
     except TemplateError as error:
-        line = getattr(error, "line", None) or 1
-        return [Flaw(line, f"the template can't be read: {error.message}")]
+        line = getattr(error, "line", None)
+        return [Flaw(line if isinstance(line, int) else 1, f"the template can't be read: {error.message}")]
     flaws = []
-    for name in sorted(names - known - _LOCAL):
-        line = next((each.line for each in placeholders if re.search(rf"\b{re.escape(name)}\b", each.code)), 1)
-        flaws.append(Flaw(line, f"nothing is called {name} here", _nearest(name, known)))
+    for name in sorted(_names(code) - known - _BUILT_IN):
+        spelled = re.compile(rf"\b{re.escape(name)}\b")
+        line = next((each.line for each in placeholders if spelled.search(each.code)), 1)
+        flaws.append(Flaw(line, f"nothing is called {name}", _nearest(name, known)))
     return flaws
 
 
-def _nearest(name: str, known: set[str]) -> str:
-    if name in ("contact", "vars", "sender", "campaign"):
-        return f"write {name}.<name>"
-    near = get_close_matches(name, known, n=2, cutoff=0.6)
-    return f"write {' or '.join(near)}" if near else f"known are {', '.join(sorted(known))}"
+def _nearest(name: str, known: set[str], skip: int = 0) -> str:
+    inside = sorted(each[skip:] for each in known if each.startswith(f"{name}."))
+    near = inside or [each[skip:] for each in get_close_matches(name, known, n=2, cutoff=0.6)]
+    names = near or sorted(each[skip:] for each in known)
+    return f"write {' or '.join(names[:3])}" if near else f"there are {', '.join(names[:20])}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from minijinja import Environment, TemplateError
+from minijinja import Environment, TemplateError, safe
 
 from herold.errors import HeroldError, InvalidInput, Mistake
 from herold.message.links import NotALink, link, link_part
 from herold.message.mime import folded
-from herold.message.source import CompiledSource, TemplateMistake, compile_content, template_mistakes
+from herold.message.source import CompiledSource, TemplateMistake, read_template
 from herold.message.values import chosen, clean
 from herold.resources.contact_schema import ContactSchema
 from herold.resources.resolved import ResolvedCampaign
@@ -75,16 +76,16 @@ class CompiledContent:
     ) -> None:
         self.locale = locale
         self.has_html = source.html is not None
+        self.references = source.references
         self._names = names
         self._environment = environment = _environment(locale, constants)
         parts = {_SUBJECT: source.subject, _TEXT: source.text, _HTML: source.html}
         for part, text in parts.items():
             if text is not None:
                 environment.add_template(part, text)
-        self._moving = frozenset(part for part in parts if part in source.moving)
         self._still: dict[str, str] = {}
         for part, text in parts.items():
-            if text is not None and part not in self._moving:
+            if text is not None and part not in source.moving:
                 self._still[part] = self._part(part, {}, "")
         still = self._still.get(_SUBJECT)
         self.folded_subject = None if still is None else folded(still, len("Subject: "))
@@ -92,18 +93,20 @@ class CompiledContent:
     def render(self, attributes: Mapping[str, object], unsubscribe_url: str) -> Rendered:
         """For one recipient. Raises CannotRender."""
         values = chosen(attributes, self._names) if self._names else {}
-        html = None
+        page = None
         if self.has_html:
-            html = self._still.get(_HTML) or self._part(_HTML, values, unsubscribe_url)
+            page = self._still.get(_HTML) or self._part(_HTML, values, unsubscribe_url)
         return Rendered(
             self._still.get(_SUBJECT) or self._part(_SUBJECT, values, unsubscribe_url),
             self._still.get(_TEXT) or self._part(_TEXT, values, unsubscribe_url),
-            html,
+            page,
         )
 
     def _part(self, part: str, values: Mapping[str, object], unsubscribe_url: str) -> str:
+        # A link of our own needs no check, only its `&` escaped; the renderer would escape each `/` too.
+        url = safe(html.escape(unsubscribe_url)) if part == _HTML else unsubscribe_url
         try:
-            text = self._environment.render_template(part, contact=values, unsubscribe_url=unsubscribe_url)
+            text = self._environment.render_template(part, contact=values, unsubscribe_url=url)
         except NotALink:
             raise CannotRender("what begins a link is no https, http or mailto address", self.locale, part) from None
         except (TemplateError, ValueError, OverflowError) as error:
@@ -130,11 +133,10 @@ class CompiledTemplate:
 
     def __init__(self, template: MessageTemplate, schema: ContactSchema, constants: Constants) -> None:
         """Raises InvalidInput with every mistake."""
-        mistakes = template_mistakes(template, schema)
+        sources, mistakes = read_template(template, schema)
         if mistakes:
             raise InvalidInput([_located(template, mistake) for mistake in mistakes], what="template")
         spec = template.spec
-        sources = {content.locale: compile_content(content) for content in spec.contents}
         inserted = sorted(set().union(*(source.attributes for source in sources.values())))
         defaults = {default.name: clean(default.default) for default in spec.attribute_defaults}
         self.attributes: tuple[str, ...] = tuple(inserted)
