@@ -52,7 +52,9 @@ def _plain(node: Node, definitions: dict[str, Node]) -> Node:
             plain |= {"additionalProperties": _plain(value, definitions), "propertyNames": {"pattern": pattern}}
         elif key == "properties":
             plain[key] = {name: _plain(each, definitions) for name, each in value.items()}
-        elif key in ("items", "additionalProperties", "propertyNames") and isinstance(value, dict):
+        elif key == "propertyNames":
+            plain[key] = {**plain.get(key, {}), **_plain(value, definitions)}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
             plain[key] = _plain(value, definitions)
         else:
             plain[key] = value

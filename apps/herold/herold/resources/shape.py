@@ -52,7 +52,7 @@ def shape(document: Document) -> Shaped:
     key = _key(model, value)
     mistakes += _emptiness(document)
     mistakes += _metadata(document, value.get("metadata"))
-    blocked = document.mistaken | {path for path in document.nulls if path[0] != "metadata"}
+    blocked = document.mistaken | {path for path in document.nulls if path[0] != "metadata"} | {("apiVersion",)}
     resource: Resource | None = None
     try:
         # As JSON, because that is what the API server makes of it: '587' is no number there, and 1 is not true.
