@@ -101,7 +101,7 @@ class _Check:
         if segment is None:
             return
         theirs = self._declared.target(ContactSchema, segment.spec.schema_ref, segment.metadata.namespace)
-        if ours != theirs:
+        if ours != theirs and {ours, theirs} <= self._declared.documents.keys():
             message = (
                 f"Segment {reference.name} is about {theirs[1]}/{theirs[2]}, and this is about {ours[1]}/{ours[2]}"
             )
