@@ -89,6 +89,17 @@ def test_a_reference_to_a_resource_with_mistakes_of_its_own_is_no_second_mistake
     assert mistake("schema.yaml", "type: Integer}\n    - {name: value", "type: Int}\n    - {name: value").fix
 
 
+def test_references_of_a_resource_with_other_mistakes_are_checked_all_the_same() -> None:
+    text = CAMPAIGN.replace("audience:", "audiance:").replace("buyers", "byers").replace(", scope: Shared", "")
+    found = mistakes(
+        {"campaign.yaml": text.replace("50000", "many"), "segment.yaml": SEGMENT.replace("brand:", "band:")}
+    )
+    assert [(each.path, each.fix) for each in found if "exist" in each.message] == [
+        ("spec.audiance.segmentRefs[0].name", "write buyers"),
+        ("spec.message.senderRef.name", "add scope: Shared: it exists in the shared namespace"),
+    ]
+
+
 def segment(name: str, *refs: str) -> str:
     """A segment that names others."""
     conditions = "".join(f"        - segmentRef: {{name: {ref}}}\n" for ref in refs) or "        - order: {}\n"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
 
 from herold.errors import Mistake
 from herold.resources.campaign import Campaign
@@ -22,6 +25,10 @@ MAX_SEGMENT_DEPTH = 16
 MAX_SEGMENT_CONDITIONS = 1_000
 # Looking for near misses takes time, and a moved folder breaks every reference at once.
 _MOST_NEAR = 200
+_NAMED_BY: dict[str | int, type[Resource]] = {
+    **{"segmentRefs": Segment, "excludeRefs": Segment, "segmentRef": Segment, "schemaRef": ContactSchema},
+    **{"templateRef": MessageTemplate, "senderRef": SenderProfile},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +67,31 @@ def check_references(declared: Declared) -> list[Mistake]:
     names: dict[tuple[str, str], list[str]] = {}
     for kind, namespace, name in declared.documents:
         names.setdefault((kind, namespace), []).append(name)
-    for key, resource in declared.resources.items():
-        for link in links(resource):
+    for key, document in declared.documents.items():
+        resource = declared.resources.get(key)
+        for link in links(resource) if resource else _written(document.value.get("spec"), ("spec",)):
             target = declared.target(link.kind, link.reference, key[1])
             if target not in declared.documents:
                 fix = _fix(declared, link, key[1], names) if len(found) < _MOST_NEAR else None
                 message = f"{target[0]} {target[2]} does not exist in namespace {target[1]}"
                 found.append(declared.mistake(key, (*link.path, "name"), message, fix))
     return found
+
+
+def _written(value: Any, path: Path) -> Iterator[Link]:
+    """The references in a resource that has mistakes, as far as they are right themselves."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, below in items:
+        here = (*path, name)
+        if kind := _NAMED_BY.get(name):
+            many = isinstance(below, list)
+            for index, each in enumerate(below if many else [below]):
+                try:
+                    yield Link((*here, index) if many else here, kind, Reference.model_validate(each, by_name=False))
+                except ValidationError:
+                    continue
+        else:
+            yield from _written(below, here)
 
 
 def _fix(declared: Declared, link: Link, namespace: str, names: Mapping[tuple[str, str], list[str]]) -> str:
