@@ -19,8 +19,9 @@ def declared(**spec: Any) -> ResolvedCampaign:
     """A campaign whose MessageTemplate has these fields, over a schema with four strings, a number and a boolean."""
     variables = spec.pop("given", {})
     sender = spec.pop("sender", None)
+    more = spec.pop("campaign", {})
     campaign = small_campaign(
-        template=spec,
+        template={"attributeDefaults": [], "contents": contents(), **spec},
         sender=sender,
         campaign={
             "message": {
@@ -29,7 +30,7 @@ def declared(**spec: Any) -> ResolvedCampaign:
                 "senderRef": {"name": "shop-newsletter", "scope": "Shared"},
                 "variables": variables,
             },
-            **spec.pop("campaign", {}),
+            **more,
         },
     )
     attributes = [{"name": name, "type": "String"} for name in ATTRIBUTES]

@@ -65,6 +65,10 @@ class Composer:
         self._domain = sender.from_.address.rpartition("@")[2]
         self._return_path = sender.return_path_domain
 
+    def unsubscribe_url(self, position: int) -> str:
+        """The link that withdraws the consent of the delivery at `position`."""
+        return self._unsubscribe + self._identities.of(position).token
+
     def compose(self, recipient: Recipient) -> Composed:
         """The message for one recipient: the same bytes for the same recipient in the same second.
 

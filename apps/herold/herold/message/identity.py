@@ -41,7 +41,7 @@ class Identities:
         self._run = run_id
 
     def of(self, position: int) -> Identity:
-        """The identity of the delivery at `position`."""
+        """The identity of the delivery at `position`, which counts from 0 (32 bits: a local part has 64 octets)."""
         hashed = self._hash.copy()
         hashed.update(b"%d" % position)
         text = hashed.hexdigest()

@@ -104,8 +104,19 @@ def encoded(text: str, *, references: bool = False) -> tuple[bytes, bytes]:
         body = text.encode("ascii", "xmlcharrefreplace")
         if lines_fit(body):
             return SEVEN_BIT, body
-        return QUOTED, binascii.b2a_qp(body)
-    return QUOTED, binascii.b2a_qp(text.encode())
+        return QUOTED, quoted(body)
+    return QUOTED, quoted(text.encode())
+
+
+def quoted(octets: bytes) -> bytes:
+    """`octets` (lines that end in CRLF) in quoted-printable (RFC 2045 6.7)."""
+    body = binascii.b2a_qp(octets)
+    if b"=20\r\n" not in body and b"=09\r\n" not in body:
+        return body
+    # b2a_qp makes a line too long when it encodes the blank at its end.
+    return b"\r\n".join(
+        line if len(line) <= _FOLD else b"%s=\r\n%s" % (line[:-3], line[-3:]) for line in body.split(b"\r\n")
+    )
 
 
 class DateLine:

@@ -16,6 +16,7 @@ from herold.resources.template import Content, MessageTemplate
 # What templates may read beside contact.<attribute> and vars.<name>.
 GLOBALS = ("sender.name", "sender.address", "sender.postal_address", "campaign.name", "locale", "unsubscribe_url")
 _BUILT_IN = frozenset({"range"})
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PARSER = Environment(pycompat=False, debug=False, comment_start_string="{##herold##", comment_end_string="##herold##}")
 
 
@@ -130,6 +131,9 @@ def _flaws(source: str, known: set[str]) -> list[Flaw]:
     placeholders = [piece for piece in pieces if isinstance(piece, Placeholder)]
     for placeholder in placeholders:
         flaws += flaws_of(placeholder)
+    for control in _CONTROL.finditer(source):
+        line = source.count("\n", 0, control.start()) + 1
+        flaws.append(Flaw(line, f"U+{ord(control[0]):04X} is a control character", "remove it"))
     return flaws or _name_flaws(source, placeholders, known)
 
 
