@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from herold.errors import InvalidInput, NotFound
-from herold.resources.catalogue import load, load_texts
+from herold.resources.catalogue import MAX_MISTAKES_PER_FILE, load, load_texts
 from resources.worlds import CAMPAIGN, SEGMENT, SENDER, WORLD, mistakes, world
 
 
@@ -146,3 +146,10 @@ def test_a_later_layer_can_name_a_mistake_at_a_path_of_a_resource() -> None:
     mistake = world().mistake(key, ("spec", "contents", 0, "subject"), "is dull", "write a better one")
     assert str(mistake) == "template.yaml:11:16: spec.contents[0].subject: is dull\n    fix: write a better one"
     assert world().mistake(key, ("spec", "contents", 0, "mjml"), "is missing").line == 10
+
+
+def test_a_file_of_nothing_but_mistakes_says_how_many_more_there_are() -> None:
+    found = mistakes({"z.yaml": "a: 1\n" * 100_000})
+    assert len(found) == MAX_MISTAKES_PER_FILE + 1
+    assert any(each.message == "99001 more mistakes follow in this file" for each in found)
+    assert max(each.line for each in found) <= MAX_MISTAKES_PER_FILE + 1

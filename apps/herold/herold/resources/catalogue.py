@@ -23,6 +23,8 @@ from herold.resources.template import MessageTemplate
 from herold.resources.yaml_reader import Document, Reading, read_file, read_text
 
 SUFFIXES = (".yaml", ".yml")
+# Nobody reads more; a file of nothing but mistakes has hundreds of thousands.
+MAX_MISTAKES_PER_FILE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,23 +125,33 @@ def _build(readings: Iterable[Reading], shared_namespace: str, mistakes: list[Mi
     resources: dict[Key, Resource] = {}
     documents: dict[Key, Document] = {}
     for reading in readings:
-        mistakes += reading.mistakes
+        found = list(reading.mistakes)
         for document in reading.documents:
             shaped = shape(document)
-            mistakes += shaped.mistakes
+            found += shaped.mistakes
             if shaped.key is None:
                 continue
             if shaped.key in documents:
-                mistakes.append(_twice(shaped, documents[shaped.key]))
+                found.append(_twice(shaped, documents[shaped.key]))
                 continue
             documents[shaped.key] = document
             if shaped.resource is not None:
                 resources[shaped.key] = shaped.resource
+        mistakes += _cut(found)
     catalogue = Catalogue(shared_namespace, resources, documents)
     mistakes += [*check_references(catalogue), *check_segments(catalogue), *check_agreement(catalogue)]
     if mistakes:
         raise InvalidInput(list(dict.fromkeys(mistakes)), what="resources")
     return catalogue
+
+
+def _cut(mistakes: list[Mistake]) -> list[Mistake]:
+    more = len(mistakes) - MAX_MISTAKES_PER_FILE
+    if more <= 0:
+        return mistakes
+    first = sorted(mistakes)[:MAX_MISTAKES_PER_FILE]
+    last = first[-1]
+    return [*first, Mistake(last.file, last.line, last.column, "", f"{more} more mistakes follow in this file")]
 
 
 def _twice(shaped: Shaped, first: Document) -> Mistake:
