@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from herold.message.warnings import warnings
 from herold.resources import KINDS
 from herold.resources.catalogue import load
 
@@ -25,6 +26,12 @@ def test_the_example_campaigns_validate() -> None:
             for part in (content.text, content.mjml or ""):
                 assert "{{ unsubscribe_url }}" in part
                 assert "{{ sender.postal_address }}" in part
+
+
+@pytest.mark.parametrize("name", ["spring-sale", "win-back"])
+def test_the_example_messages_render_in_every_locale_without_a_warning(name: str) -> None:
+    catalogue = load([EXAMPLES / "test"], shared_namespace="campaigns-shared")
+    assert warnings(catalogue.resolved(catalogue.campaign(name))) == []
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
