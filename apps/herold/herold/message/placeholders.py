@@ -94,6 +94,11 @@ def flaws_of(placeholder: Placeholder) -> list[Flaw]:
     line, code = placeholder.line, placeholder.code
     if not code:
         return [Flaw(line, f"{placeholder.source} is empty", "remove it")]
+    word = re.split(r"\W", code, maxsplit=1)[0]
+    if placeholder.kind == "statement" and word not in _STATEMENTS:
+        near = get_close_matches(word, _STATEMENTS, n=1)
+        fix = f"write {near[0]}" if near else "templates have if, elif, else, endif, for and endfor only"
+        return [Flaw(line, f"{{% {word} %}} is not part of the template language", fix)]
     tokens: list[tuple[str, str]] = []
     at = 0
     while at < len(code):
@@ -104,12 +109,6 @@ def flaws_of(placeholder: Placeholder) -> list[Flaw]:
         if match.lastgroup:
             tokens.append((match.lastgroup, match[0]))
         at = match.end()
-    if placeholder.kind == "statement":
-        word = tokens[0][1]
-        if word not in _STATEMENTS:
-            near = get_close_matches(word, _STATEMENTS, n=1)
-            fix = f"write {near[0]}" if near else "templates have if, elif, else, endif, for and endfor only"
-            return [Flaw(line, f"{{% {word} %}} is not part of the template language", fix)]
     return [flaw for index in range(len(tokens)) if (flaw := _word(tokens, index, line)) is not None]
 
 
@@ -125,8 +124,8 @@ def _word(tokens: list[tuple[str, str]], index: int, line: int) -> Flaw | None:
     is_test = before == "is" or (before == "not" and index > 1 and tokens[index - 2][1] == "is")
     if is_test and word != "not":
         return _unknown("test", word, TESTS, line)
-    if word.startswith("_"):
-        return Flaw(line, f"{word}: names begin with a letter")
+    if word.startswith("_") or word in ("self", "super"):
+        return Flaw(line, f"nothing is called {word}")
     called = index + 1 < len(tokens) and tokens[index + 1] == ("sign", "(")
     if called and (before == "." or word not in _WORDS | {"range"}):
         return Flaw(line, f"{word}(…): templates call nothing but range(…)")

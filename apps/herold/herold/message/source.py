@@ -156,7 +156,13 @@ def _name_flaws(source: str, placeholders: list[Placeholder], known: set[str]) -
 
 
 def _nearest(name: str, known: set[str], skip: int = 0) -> str:
-    inside = sorted(each[skip:] for each in known if each.startswith(f"{name}."))
-    near = inside or [each[skip:] for each in get_close_matches(name, known, n=2, cutoff=0.6)]
-    names = near or sorted(each[skip:] for each in known)
-    return f"write {' or '.join(names[:3])}" if near else f"there are {', '.join(names[:20])}"
+    space, dot, last = name.partition(".")
+    # Beside the right word before the dot only what follows it is compared.
+    beside = {each.removeprefix(f"{space}."): each for each in known if dot and each.startswith(f"{space}.")}
+    near = [beside[each] for each in get_close_matches(last, beside, n=2)]
+    if not near:
+        near = sorted(each for each in known if each.startswith(f"{name}."))[:3] or get_close_matches(name, known, n=1)
+    if near:
+        return f"write {' or '.join(each[skip:] for each in near)}"
+    names = sorted(each[skip:] for each in known)
+    return f"there are {', '.join(names[:20])}" if names else "the ContactSchema declares none"
