@@ -18,6 +18,8 @@ from pathlib import Path
 import dkim
 import jinja2
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -141,6 +143,7 @@ def main() -> None:
     one, two = signatures(signer, composed, 1, 1_000), signatures(signer, composed, 2, 1_000)
     figures["dkim"] = {
         "sign": microseconds(lambda: signer.sign(composed), 500),
+        "of which RSA": microseconds(lambda: key.sign(composed.signed, PKCS1v15(), SHA256()), 500),
         "sign by dkimpy": microseconds(
             lambda: dkim.sign(message, b"s1", b"shop.example", pem, canonicalize=(b"relaxed", b"relaxed")), 40
         ),

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from herold.errors import InvalidInput, Mistake
 from herold.message.envelope import Fields, Header
 from herold.message.identity import Identities
-from herold.message.mime import DateLine, encoded, folded
-from herold.message.template import CannotRender, CompiledTemplate, Constants, Rendered, variable_mistakes
+from herold.message.mime import DateLine, encode_html, folded
+from herold.message.template import (
+    CannotRender,
+    CompiledContent,
+    CompiledTemplate,
+    Constants,
+    Rendered,
+    variable_mistakes,
+)
 from herold.resources.resolved import ResolvedCampaign
 
 __all__ = ["CannotRender", "Composed", "Composer", "Recipient", "wire"]
@@ -78,7 +85,7 @@ class Composer:
         identity = self._identities.of(recipient.position)
         unsubscribe = self._unsubscribe + identity.token
         rendered = content.render(recipient.attributes, unsubscribe)
-        content_type, encoding, body = _body(rendered, content.references, identity.boundary)
+        content_type, encoding, body = _body(content, rendered, identity.boundary)
         to = recipient.address.encode("ascii")
         fields = Fields(
             f"{identity.message_id}@{self._domain}".encode(),
@@ -98,12 +105,12 @@ class Composer:
         )
 
 
-def _body(rendered: Rendered, references: bool, boundary: str) -> tuple[bytes, bytes, bytes]:
+def _body(content: CompiledContent, rendered: Rendered, boundary: str) -> tuple[bytes, bytes, bytes]:
     """(Content-Type, Content-Transfer-Encoding, body)."""
-    encoding, text = encoded(rendered.text)
+    encoding, text = content.text_encoder.encode(rendered.text)
     if rendered.html is None:
         return b"text/plain; charset=utf-8", encoding, text
-    html_encoding, html = encoded(rendered.html, references=references)
+    html_encoding, html = encode_html(rendered.html, references=content.references)
     mark = b"=_%s" % boundary.encode()
     body = (
         b"--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s\r\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from herold.message.mime import mailbox, unfolded
 from herold.message.values import clean
@@ -26,8 +26,7 @@ SIGNED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """Values of the fields that differ between messages. `subject` may be folded; `unsubscribe` is the link."""
 
     message_id: bytes

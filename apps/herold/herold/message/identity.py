@@ -11,15 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _MAC = 12
 _DIGEST = 56  # 16 for the Message-ID, 12 each for VERP, token and boundary, 4 left
 _PARTS = re.compile(r"(?:b-)?([1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})-([0-9a-f]{24})")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Of one delivery. `boundary` separates the parts of its body: nobody can guess it before the mail is out."""
 
     message_id: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -94,29 +94,45 @@ SEVEN_BIT = b"7bit"
 QUOTED = b"quoted-printable"
 
 
-def encoded(text: str, *, references: bool = False) -> tuple[bytes, bytes]:
-    """(Content-Transfer-Encoding, octets) of `text`, whose lines end in CRLF, the last one too.
+class TextEncoder:
+    """Encodes a plain part. Lines that all recipients share are put into quoted-printable once."""
+
+    def __init__(self, shared: Iterable[str] = ()) -> None:
+        self._shared = {line: _quoted_line(line) for line in shared}
+
+    def encode(self, text: str) -> tuple[bytes, bytes]:
+        """(Content-Transfer-Encoding, octets) of `text`, whose lines end in CRLF, the last one too."""
+        if text.isascii():
+            body = text.encode("ascii")
+            if lines_fit(body):
+                return SEVEN_BIT, body
+        shared = self._shared.get
+        lines = [shared(line) or _quoted_line(line) for line in text.split("\r\n")]
+        return QUOTED, b"\r\n".join(lines)
+
+
+def encode_html(html: str, *, references: bool) -> tuple[bytes, bytes]:
+    """(Content-Transfer-Encoding, octets) of `html`, whose lines end in CRLF, the last one too.
 
     With `references`, what is outside ASCII becomes HTML character references: no longer than quoted-printable, and
     ten times as fast.
     """
-    if references or text.isascii():
-        body = text.encode("ascii", "xmlcharrefreplace")
+    if references or html.isascii():
+        body = html.encode("ascii", "xmlcharrefreplace")
         if lines_fit(body):
             return SEVEN_BIT, body
-        return QUOTED, quoted(body)
-    return QUOTED, quoted(text.encode())
+        html = body.decode("ascii")
+    return QUOTED, b"\r\n".join(map(_quoted_line, html.split("\r\n")))
 
 
-def quoted(octets: bytes) -> bytes:
-    """`octets` (lines that end in CRLF) in quoted-printable (RFC 2045 6.7)."""
-    body = binascii.b2a_qp(octets)
-    if b"=20\r\n" not in body and b"=09\r\n" not in body:
+def _quoted_line(line: str) -> bytes:
+    """A line, without its CRLF, in quoted-printable (RFC 2045 6.7)."""
+    body = binascii.b2a_qp(line.encode() + b"\r\n")[:-2]
+    if not body.endswith((b"=20", b"=09")):
         return body
-    # b2a_qp makes a line too long when it encodes the blank at its end.
-    return b"\r\n".join(
-        line if len(line) <= _FOLD else b"%s=\r\n%s" % (line[:-3], line[-3:]) for line in body.split(b"\r\n")
-    )
+    # b2a_qp makes the last line too long when it encodes the blank at its end.
+    last = body.rpartition(b"\r\n")[2]
+    return body if len(last) <= _FOLD else b"%s=\r\n%s" % (body[:-3], body[-3:])
 
 
 class DateLine:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from minijinja import Environment, TemplateError, safe
 
 from herold.errors import HeroldError, InvalidInput, Mistake
 from herold.message.links import NotALink, link, link_part
-from herold.message.mime import folded
+from herold.message.mime import TextEncoder, folded
 from herold.message.source import CompiledSource, TemplateMistake, read_template
 from herold.message.values import chosen, clean
 from herold.resources.contact_schema import ContactSchema
@@ -59,8 +60,7 @@ class Constants:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """`text` and `html` have lines that end in CRLF, the last one too. `subject` is one line."""
 
     subject: str
@@ -88,6 +88,7 @@ class CompiledContent:
             if text is not None and part not in source.moving:
                 self._still[part] = self._part(part, {}, "")
         still = self._still.get(_SUBJECT)
+        self.text_encoder = TextEncoder(line for line in source.text.split("\r\n") if "{" not in line)
         self.folded_subject = None if still is None else folded(still, len("Subject: "))
 
     def render(self, attributes: Mapping[str, object], unsubscribe_url: str) -> Rendered:
