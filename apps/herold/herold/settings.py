@@ -18,7 +18,12 @@ PREFIX = "HEROLD_"
 
 
 def default_state_dir() -> Path:
-    """Where the embedded ledger, evidence and fence files live when nothing else is said."""
+    """Where the embedded ledger, evidence and fence files live when nothing else is said.
+
+    For root a folder that PostgreSQL's own user can enter, which root's home is not.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/herold")
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "herold"
 

@@ -13,9 +13,10 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 from herold.errors import Refused
-from herold.ledger.database import Connection, one
+from herold.ledger.database import AsyncConnection, Connection, one
 from herold.settings import Settings
 
 KEY_SECRET = "herold-key"  # noqa: S105 - the name of the secret, not the secret
@@ -113,14 +114,17 @@ class Fence:
     windows: int
 
 
+_FENCE: LiteralString = """
+    SELECT s.system_identifier, c.timeline_id, coalesce(pg_sequence_last_value('send_window_id_seq'), 0)
+    FROM pg_control_system() s, pg_control_checkpoint() c"""
+_REGRESSED: LiteralString = (
+    "UPDATE installation SET regressed_at = now(), regressed_why = %s WHERE regressed_at IS NULL"
+)
+
+
 def read_fence(connection: Connection) -> Fence:
     """The ledger's fence now."""
-    system, timeline, windows = one(
-        connection,
-        """SELECT s.system_identifier, c.timeline_id, coalesce(pg_sequence_last_value('send_window_id_seq'), 0)
-           FROM pg_control_system() s, pg_control_checkpoint() c""",
-    )
-    return Fence(system, timeline, windows)
+    return Fence(*one(connection, _FENCE))
 
 
 def mirrored_fence(path: Path) -> Fence | None:
@@ -153,15 +157,31 @@ def regression(now: Fence, mirror: Fence | None) -> str | None:
     return None
 
 
+async def admit(connection: AsyncConnection, path: Path, seen: int) -> bool:
+    """A worker's look at the fence on every new connection, and on every beat; False: all claims have stopped.
+
+    `seen` is the greatest window id that the worker itself was given. Mirrors what moved forward.
+    """
+    row = await (await connection.execute(_FENCE)).fetchone()
+    assert row is not None
+    now = Fence(*row)
+    mirror = mirrored_fence(path)
+    why = regression(now, mirror) or regression(now, Fence(now.system, now.timeline, seen))
+    if why is not None:
+        await connection.execute(_REGRESSED, (why,))
+        return False
+    if mirror is None or now != mirror:
+        write_fence(path, now)
+    return True
+
+
 def check_fence(connection: Connection, path: Path) -> None:
     """Compare and mirror. On a regression all claims stop, everywhere, and Refused is raised."""
     now = read_fence(connection)
     mirror = mirrored_fence(path)
     why = regression(now, mirror)
     if why is not None:
-        connection.execute(
-            "UPDATE installation SET regressed_at = now(), regressed_why = %s WHERE regressed_at IS NULL", (why,)
-        )
+        connection.execute(_REGRESSED, (why,))
     known = one(connection, "SELECT regressed_why FROM installation WHERE singleton")[0]
     if known is not None:
         raise Refused(

@@ -29,6 +29,11 @@ class DueZone:
     quiet: tuple[Interval, ...]
 
 
+def all_zones() -> frozenset[str]:
+    """Every time zone that people may be in."""
+    return frozenset(available_timezones())
+
+
 def instant(local: datetime, zone: ZoneInfo) -> datetime:
     """A naive local time as an instant in UTC. `fold=0` gives the rule above for both odd nights."""
     return local.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -81,6 +81,7 @@ class EmbeddedServer:
             folder.mkdir(parents=True, exist_ok=True)
         owner = _server_user()
         if owner is not None:
+            _check_reachable(self.folder, owner)
             for folder in (self.folder, self.data, self.socket):
                 os.chown(folder, owner.pw_uid, owner.pw_gid)
         for folder in (self.data, self.socket):
@@ -147,6 +148,16 @@ def _server_user() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise HeroldError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+
+
+def _check_reachable(folder: Path, owner: pwd.struct_passwd) -> None:
+    for parent in folder.resolve().parents:
+        status = parent.stat()
+        if not (status.st_mode & 0o001 or (status.st_uid == owner.pw_uid and status.st_mode & 0o100)):
+            raise HeroldError(
+                f"PostgreSQL runs as {owner.pw_name} here, who can't enter {parent}",
+                hint="set HEROLD_STATE_DIR to a folder that it can reach, or run as an ordinary user",
+            )
 
 
 @contextmanager

@@ -493,3 +493,44 @@ SELECT ru.id AS run_id, ru.planned, coalesce(sum(t.sent), 0)::integer AS sent,
        ru.planned - coalesce(sum(t.sent + t.failed + t.suppressed + t.skipped + t.uncertain), 0)::integer AS waiting
 FROM run ru LEFT JOIN tally t ON t.run_id = ru.id
 GROUP BY ru.id;
+
+-- A worker's usual step: the receipt of one window and the intent of the next, in one round trip and one transaction.
+CREATE FUNCTION record_then_claim(
+    p_run integer, p_window bigint, p_positions integer[], p_attempts smallint[], p_kinds text[], p_codes smallint[],
+    p_enhanced text[], p_details text[], p_suppress integer[],
+    p_worker uuid, p_epoch bigint, p_slot smallint, p_lane integer, p_limit integer)
+RETURNS claimed LANGUAGE plpgsql SET search_path = herold, pg_temp AS $$
+BEGIN
+    PERFORM record(p_run, p_window, p_positions, p_attempts, p_kinds, p_codes, p_enhanced, p_details, p_suppress);
+    RETURN claim(p_worker, p_epoch, p_slot, p_lane, p_limit);
+END $$;
+
+-- Lanes in which something is due now, or may be again after a brake; what no brake lets through is not counted.
+CREATE FUNCTION due_lanes() RETURNS TABLE (lane_id integer, sender_id smallint)
+LANGUAGE sql SET search_path = herold, pg_temp AS $$
+    SELECT l.id, l.sender_id FROM lane l
+    WHERE EXISTS (
+        SELECT FROM run ru JOIN run_zone z ON z.run_id = ru.id
+        WHERE ru.sender_id = l.sender_id AND ru.state = 'Open' AND NOT ru.suspended AND ru.stopped_at IS NULL
+          AND NOT z.exhausted AND z.due_at <= clock_timestamp() AND z.expires_at > clock_timestamp()
+          AND NOT z.quiet @> clock_timestamp()
+          AND (EXISTS (SELECT FROM chunk c WHERE c.run_id = z.run_id AND c.zone = z.zone AND c.lane_id = l.id)
+               OR EXISTS (SELECT FROM retry q WHERE q.run_id = z.run_id AND q.zone = z.zone AND q.lane_id = l.id
+                          AND q.due_at <= clock_timestamp())))
+$$;
+
+-- Which of these runs must stop now, in mid-window: suspended, stopped or held.
+CREATE FUNCTION braked(p_runs integer[]) RETURNS TABLE (run_id integer)
+LANGUAGE sql SET search_path = herold, pg_temp AS $$
+    SELECT ru.id FROM run ru JOIN sender s ON s.id = ru.sender_id
+    WHERE ru.id = ANY (p_runs) AND (
+        ru.suspended OR ru.stopped_at IS NOT NULL
+        OR EXISTS (SELECT FROM installation WHERE regressed_at IS NOT NULL)
+        OR EXISTS (
+            SELECT FROM hold h
+            WHERE h.released_at IS NULL AND (h.expires_at IS NULL OR h.expires_at > clock_timestamp())
+              AND (h.scope = 'Everything'
+                   OR h.scope = 'Sender' AND h.target = s.namespace || '/' || s.name
+                   OR h.scope = 'Team' AND h.target = ru.namespace
+                   OR h.scope = 'Campaign' AND h.target = ru.namespace || '/' || ru.name)))
+$$;

@@ -1,0 +1,93 @@
+"""Freezing an audience: deliveries in one statement, the queue beside them, due times by zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from herold.audience.addresses import address_hash, domain_of, normalise
+from herold.audience.statement import audience_statement
+from herold.ledger.database import Connection, one
+from herold.ledger.times import DueZone
+from herold.resources.resolved import ResolvedCampaign
+
+CHUNK = 2_000  # positions claimed from one row of the queue; small enough that workers rarely want the same one
+
+
+def freeze_audience(
+    connection: Connection, run_id: int, resolved: ResolvedCampaign, lanes: list[int], zones: Iterable[DueZone]
+) -> dict[str, int]:
+    """INSERT … SELECT of the very statement that the plan counts. Who is left out is counted in the same pass."""
+    statement = audience_statement(resolved)
+    numbers = {zone.name: zone.zone for zone in zones}
+    # Positions follow lane, zone and contact: a window then reads neighbouring rows.
+    query = f"""
+        WITH audience AS MATERIALIZED ({statement.sql}),
+        frozen AS (
+            INSERT INTO delivery (run_id, position, contact_id, address_hash, lane_id, zone)
+            SELECT %(herold_run)s, row_number() OVER (ORDER BY l.id, coalesce(z.zone, 0), a.contact_id),
+                   a.contact_id, a.address_hash, l.id, coalesce(z.zone, 0)
+            FROM audience a
+            JOIN unnest(%(herold_lanes)s::int[]) WITH ORDINALITY AS l (id, n) ON l.n = a.lane + 1
+            LEFT JOIN unnest(%(herold_names)s::text[], %(herold_zones)s::int2[]) AS z (name, zone)
+                   ON z.name = a.time_zone
+            WHERE a.verdict IS NULL
+        )
+        SELECT verdict, count(*) FROM audience WHERE verdict IS NOT NULL GROUP BY verdict"""  # noqa: S608 - no values in it
+    parameters = {
+        **statement.parameters,
+        "herold_run": run_id,
+        "herold_lanes": lanes,
+        "herold_names": list(numbers),
+        "herold_zones": list(numbers.values()),
+    }
+    connection.execute("SET LOCAL work_mem = '128MB'")
+    return dict(connection.execute(query.encode(), parameters).fetchall())
+
+
+def freeze_seeds(
+    connection: Connection, run_id: int, resolved: ResolvedCampaign, lane: int, key: bytes
+) -> dict[str, int]:
+    """A proof goes to the sender's seed addresses, which are contacts of their own and in no audience."""
+    seeds = {normalise(seed.address): seed.locale for seed in resolved.sender.spec.seeds}
+    for position, (address, locale) in enumerate(seeds.items(), start=1):
+        hashed = address_hash(key, address)
+        row = connection.execute(
+            """SELECT c.id FROM contact c JOIN endpoint e ON e.contact_id = c.id
+               WHERE c.seed AND c.erased_at IS NULL AND e.address_hash = %s ORDER BY c.id LIMIT 1""",
+            (hashed,),
+        ).fetchone()
+        if row is None:
+            row = one(connection, "INSERT INTO contact (seed, locale) VALUES (true, %s) RETURNING id", (locale,))
+            connection.execute(
+                "INSERT INTO endpoint (contact_id, channel, address, address_hash, domain) "
+                "VALUES (%s, 'Email', %s, %s, %s)",
+                (row[0], address, hashed, domain_of(address)),
+            )
+        connection.execute("UPDATE contact SET locale = %s WHERE id = %s", (locale, row[0]))
+        connection.execute(
+            "INSERT INTO delivery (run_id, position, contact_id, address_hash, lane_id, zone) "
+            "VALUES (%s, %s, %s, %s, %s, 0)",
+            (run_id, position, row[0], hashed, lane),
+        )
+    return {}
+
+
+def queue_deliveries(connection: Connection, run_id: int, zones: list[DueZone]) -> None:
+    """Queue every frozen delivery, and write the due times of the zones in which somebody is."""
+    connection.execute(
+        """INSERT INTO chunk (run_id, zone, lane_id, first, last)
+           SELECT %(run)s, zone, lane_id, n, least(n + %(size)s - 1, last)
+           FROM (SELECT zone, lane_id, min(position) AS first, max(position) AS last
+                 FROM delivery WHERE run_id = %(run)s GROUP BY zone, lane_id) part,
+                generate_series(first, last, %(size)s) AS n""",
+        {"run": run_id, "size": CHUNK},
+    )
+    present = {row[0] for row in connection.execute("SELECT DISTINCT zone FROM chunk WHERE run_id = %s", (run_id,))}
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY run_zone (run_id, zone, name, due_at, expires_at, quiet) FROM STDIN") as copy,
+    ):
+        for zone in zones:
+            if zone.zone in present:
+                quiet = ",".join(f"[{begin.isoformat()},{end.isoformat()})" for begin, end in zone.quiet)
+                copy.write_row((run_id, zone.zone, zone.name, zone.due_at, zone.expires_at, "{" + quiet + "}"))

@@ -1,0 +1,101 @@
+"""Senders and lanes as the ledger knows them: rates, retries and warm-up follow the SenderProfile at once."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from herold.ledger.database import AsyncConnection, Connection, one
+from herold.resources.scalars import parse_date, parse_duration, parse_rate
+from herold.resources.sender import SenderProfile
+
+DEFAULT_LANE = "default"
+
+
+def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, list[int]]:
+    """Write the profile; (sender id, lane ids), the default lane first, then in the order of `limits.lanes`.
+
+    A lane that the profile no longer names stays, so that deliveries that wait in it go out at the default rate.
+    Nothing is written where nothing changed.
+    """
+    spec = sender.spec
+    values = (
+        json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True),
+        spec.retry.max_attempts,
+        parse_duration(spec.retry.first_delay),
+        parse_duration(spec.retry.max_delay),
+    )
+    key = (sender.metadata.namespace, sender.metadata.name)
+    connection.execute(
+        """INSERT INTO sender AS s (namespace, name, spec, max_attempts, first_delay, max_delay)
+           VALUES (%s, %s, %s, %s, %s, %s)
+           ON CONFLICT (namespace, name) DO UPDATE SET spec = excluded.spec, max_attempts = excluded.max_attempts,
+               first_delay = excluded.first_delay, max_delay = excluded.max_delay
+           WHERE (s.spec, s.max_attempts, s.first_delay, s.max_delay)
+               IS DISTINCT FROM (excluded.spec, excluded.max_attempts, excluded.first_delay, excluded.max_delay)""",
+        (*key, *values),
+    )
+    sender_id = int(one(connection, "SELECT id FROM sender WHERE (namespace, name) = (%s, %s)", key)[0])
+    lanes: list[tuple[str, list[str], str]] = [(DEFAULT_LANE, [], spec.limits.per_second)]
+    lanes += [(f"lane/{lane.name}", lane.domains, lane.per_second) for lane in spec.limits.lanes]
+    ids = [_sync_lane(connection, sender_id, name, domains, rate) for name, domains, rate in lanes]
+    connection.execute(
+        "UPDATE lane SET domains = '{}', per_second = %s WHERE sender_id = %s AND id <> ALL (%s) "
+        "AND (domains, per_second) IS DISTINCT FROM ('{}'::text[], %s)",
+        (parse_rate(spec.limits.per_second), sender_id, ids, parse_rate(spec.limits.per_second)),
+    )
+    _sync_warm_up(connection, sender_id, sender)
+    return sender_id, ids
+
+
+def _sync_lane(connection: Connection, sender_id: int, name: str, domains: list[str], rate: str) -> int:
+    connection.execute(
+        """INSERT INTO lane AS l (sender_id, name, domains, per_second) VALUES (%s, %s, %s, %s)
+           ON CONFLICT (sender_id, name) DO UPDATE SET domains = excluded.domains, per_second = excluded.per_second
+           WHERE (l.domains, l.per_second) IS DISTINCT FROM (excluded.domains, excluded.per_second)""",
+        (sender_id, name, domains, parse_rate(rate)),
+    )
+    return int(one(connection, "SELECT id FROM lane WHERE (sender_id, name) = (%s, %s)", (sender_id, name))[0])
+
+
+def _sync_warm_up(connection: Connection, sender_id: int, sender: SenderProfile) -> None:
+    warm_up = sender.spec.warm_up
+    days: list[tuple[object, int]] = []
+    if warm_up is not None:
+        start = parse_date(warm_up.start_date)
+        days = [(start + timedelta(days=index), allowed) for index, allowed in enumerate(warm_up.per_day)]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """INSERT INTO sender_day AS d (sender_id, day, allowed) VALUES (%s, %s, %s)
+               ON CONFLICT (sender_id, day) DO UPDATE SET allowed = excluded.allowed
+               WHERE d.allowed <> excluded.allowed""",
+            [(sender_id, day, allowed) for day, allowed in days],
+        )
+    connection.execute(
+        "DELETE FROM sender_day WHERE sender_id = %s AND day >= (now() AT TIME ZONE 'UTC')::date AND day <> ALL (%s)",
+        (sender_id, [day for day, _ in days]),
+    )
+
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 300.0
+_PERMANENT_PAUSE_SECONDS = 900.0
+
+
+async def fault_lane(connection: AsyncConnection, lane_id: int, *, reason: str, permanent: bool) -> None:
+    """Pause a lane for its route's fault: 1 s, 2 s, 4 s … up to 5 min; 15 min when a person must act."""
+    await connection.execute(
+        """UPDATE lane SET faults = least(faults + 1, 30), pause_reason = %s,
+               paused_until = clock_timestamp() + interval '1 s'
+                   * CASE WHEN %s THEN %s ELSE least(%s, %s * power(2, least(faults, 30))) END
+           WHERE id = %s AND (paused_until IS NULL OR paused_until < clock_timestamp())""",
+        (reason, permanent, _PERMANENT_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS, lane_id),
+    )
+
+
+async def heal_lane(connection: AsyncConnection, lane_id: int) -> None:
+    """The lane works again: the next fault starts with the shortest pause."""
+    await connection.execute(
+        "UPDATE lane SET faults = 0, pause_reason = NULL WHERE id = %s AND faults > 0",
+        (lane_id,),
+    )

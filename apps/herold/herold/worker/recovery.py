@@ -1,0 +1,74 @@
+"""Taking over from workers that died: every window that one left is settled, by evidence where there is some."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from uuid import UUID
+
+from herold.ledger import leases
+from herold.ledger.claims import Kind, Receipt, record
+from herold.ledger.database import AsyncConnection
+from herold.worker.evidence import settle, testimony
+
+
+class Recovery:
+    """Watches other workers' leases.
+
+    A lease is taken at once from a worker whose evidence can be locked: it is dead. Otherwise only after it was seen
+    expired and unchanged for a whole lease by *this* process's monotonic clock: a clock that jumped, or a ledger that
+    was away, makes nobody's work uncertain.
+    """
+
+    def __init__(self, worker: UUID, evidence: Path) -> None:
+        self._worker = worker
+        self._evidence = evidence
+        self._seen: dict[UUID, tuple[str, float]] = {}
+
+    async def step(self, connection: AsyncConnection) -> int:
+        """Look once. Returns how many messages became uncertain."""
+        found = await leases.others(connection, self._worker)
+        self._seen = {lease.worker: self._since(lease) for lease in found}
+        uncertain = 0
+        for lease in found:
+            said = testimony(self._evidence, lease.worker)
+            try:
+                if said is None and not self._is_over(lease):
+                    continue
+                windows = await leases.take(connection, lease)
+                if windows is None:
+                    continue
+                for window in windows:
+                    count = len(window.positions)
+                    unknown: list[Kind] = ["uncertain"] * count
+                    kinds = said.kinds(window.slot, window.id, count) if said else unknown
+                    uncertain += sum(kind == "uncertain" for kind in kinds)
+                    nothing: list[None] = [None] * count
+                    await record(
+                        connection,
+                        Receipt(
+                            window.run_id,
+                            window.id,
+                            window.positions,
+                            window.attempts,
+                            kinds,
+                            nothing,
+                            nothing,
+                            settle(kinds),
+                        ),
+                    )
+                if said is not None:
+                    said.close(forget=True)
+                    said = None
+            finally:
+                if said is not None:
+                    said.close(forget=False)
+        return uncertain
+
+    def _since(self, lease: leases.Lease) -> tuple[str, float]:
+        version, since = self._seen.get(lease.worker, ("", 0.0))
+        return (version, since) if version == lease.version else (lease.version, time.monotonic())
+
+    def _is_over(self, lease: leases.Lease) -> bool:
+        _, since = self._seen[lease.worker]
+        return lease.expired and time.monotonic() - since >= leases.TTL_SECONDS

@@ -1,0 +1,238 @@
+"""A worker: slots under one lease, and the heartbeat that keeps the lease, the brakes and the books."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+
+from herold.ledger import leases
+from herold.ledger.claims import Kind
+from herold.ledger.database import AsyncConnection, connect_async
+from herold.ledger.installation import admit
+from herold.ledger.maintenance import maintain
+from herold.worker.evidence import Evidence
+from herold.worker.journal import Journal
+from herold.worker.recovery import Recovery
+from herold.worker.routes import Routes
+from herold.worker.slot import Slot
+
+BEAT_SECONDS = 0.4
+RENEW_SECONDS = 3.0
+MAINTAIN_SECONDS = 1.0
+# The lease counts from before its renewal was sent; this much less, so that a taker's clock never wins.
+LEASE_SECONDS = leases.TTL_SECONDS - 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """`senders` limits the worker to these ids; empty means all."""
+
+    url: str
+    key: bytes
+    secrets_dir: Path | None
+    evidence_dir: Path
+    fence_file: Path
+    slots: int
+    senders: frozenset[int] = frozenset()
+
+
+class Worker:
+    """One lease of one process. When the lease is lost the process begins a new one, as another worker."""
+
+    def __init__(self, settings: WorkerSettings, journal: Journal) -> None:
+        self.worker: UUID = uuid4()
+        self.epoch = 0
+        self.stopping = False
+        self.lost = False
+        self.counts: Counter[str] = Counter()
+        self._settings = settings
+        self._journal = journal
+        self._evidence = Evidence(settings.evidence_dir, self.worker, settings.slots)
+        self._routes = Routes(settings.key, settings.secrets_dir)
+        self._recovery = Recovery(self.worker, settings.evidence_dir)
+        self._lanes: list[tuple[int, int]] = []
+        self._work = asyncio.Event()
+        self._lease_until = 0.0
+        self._last_window = 0
+        self._domain_holds: int | None = None
+        self._ledger: AsyncConnection | None = None
+        self._slots = [
+            Slot(number, self, settings.url, self._routes, self._evidence, journal.write)
+            for number in range(settings.slots)
+        ]
+
+    # What slots ask ---------------------------------------------------------------------------------------------
+
+    def may_begin(self) -> bool:
+        """False when the lease may be over: then nothing more may leave, whatever the window says."""
+        return time.monotonic() < self._lease_until
+
+    def lanes(self) -> list[tuple[int, int]]:
+        """(lane, sender) pairs in which something is due."""
+        return self._lanes
+
+    async def wait_for_work(self) -> None:
+        self._work.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_SECONDS):
+                await self._work.wait()
+
+    def lose_lease(self) -> None:
+        self.lost = True
+        self.stop()
+
+    def count(self, window: int, kinds: list[Kind]) -> None:
+        self._last_window = max(self._last_window, window)
+        self.counts.update(kinds)
+
+    async def admit(self, ledger: AsyncConnection) -> None:
+        """Every new connection may lead to a ledger that was restored: its claims stop before the first one."""
+        if not await admit(ledger, self._settings.fence_file, self._last_window):
+            self._journal.write("ledger regressed")
+
+    # Life -------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """The normal end: windows in hand are finished, recorded and released."""
+        self.stopping = True
+        self._work.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Raises psycopg.OperationalError when the ledger does not answer at the very start."""
+        began = time.monotonic()
+        self._ledger = await self._connect()
+        self.epoch = await leases.register(self._ledger, self.worker, host=socket.gethostname(), pid=os.getpid())
+        self._lease_until = began + LEASE_SECONDS
+        self._journal.write("worker started", worker=str(self.worker), slots=len(self._slots))
+        others = [asyncio.create_task(self._beat_until_cancelled(began)), asyncio.create_task(self._keep_books())]
+        slots = [asyncio.create_task(slot.run()) for slot in self._slots]
+        try:
+            done, _ = await asyncio.wait(slots, return_when=asyncio.FIRST_EXCEPTION)
+            self.stop()
+            for task in done:
+                task.result()
+        finally:
+            self.stop()
+            await asyncio.gather(*slots, return_exceptions=True)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await self._end()
+        self._journal.write("worker ended", worker=str(self.worker), lost=self.lost, **self.counts)
+
+    async def _end(self) -> None:
+        with contextlib.suppress(psycopg.OperationalError):
+            if self._ledger is None or self._ledger.closed:
+                self._ledger = await self._connect()
+            await leases.end(self._ledger, self.worker, self.epoch)
+            left = await self._ledger.execute("SELECT 1 FROM send_window WHERE worker_id = %s LIMIT 1", (self.worker,))
+            self._evidence.close(forget=await left.fetchone() is None)
+            await self._ledger.close()
+        self._routes.close()
+
+    async def _connect(self) -> AsyncConnection:
+        return await connect_async(self._settings.url, application=f"herold {self.worker.hex} beat")
+
+    async def _beat_until_cancelled(self, began: float) -> None:
+        renewed = began
+        while True:
+            try:
+                if self._ledger is None or self._ledger.closed:
+                    self._ledger = await self._connect()
+                async with asyncio.timeout(leases.TTL_SECONDS):
+                    now = time.monotonic()
+                    if now - renewed >= RENEW_SECONDS:
+                        await self._renew(self._ledger, now)
+                        renewed = now
+                    await self.admit(self._ledger)
+                    await self._look(self._ledger)
+            except (psycopg.OperationalError, TimeoutError) as error:
+                self._journal.write("ledger away", error=type(error).__name__)
+                if self._ledger is not None:
+                    with contextlib.suppress(Exception):
+                        await self._ledger.close()
+                self._ledger = None
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _renew(self, ledger: AsyncConnection, now: float) -> None:
+        if await leases.renew(ledger, self.worker, self.epoch):
+            self._lease_until = now + LEASE_SECONDS
+        else:
+            self._lease_until = 0.0
+            self._journal.write("lease lost", worker=str(self.worker))
+            self._brake_all()
+            self.lose_lease()
+
+    async def _look(self, ledger: AsyncConnection) -> None:
+        """Brakes first, then work."""
+        in_hand = sorted({slot.run_id for slot in self._slots if slot.run_id is not None})
+        if in_hand:
+            rows = await (await ledger.execute("SELECT run_id FROM braked(%s)", (in_hand,))).fetchall()
+            braked = {row[0] for row in rows}
+            for slot in self._slots:
+                if slot.run_id in braked:
+                    slot.brake()
+        row = await (await ledger.execute("SELECT coalesce(max(id), 0) FROM hold WHERE scope = 'Domain'")).fetchone()
+        assert row is not None
+        if self._domain_holds is not None and row[0] > self._domain_holds:
+            self._brake_all()  # the next claim leaves the held domain out
+        self._domain_holds = row[0]
+        lanes = await (await ledger.execute("SELECT lane_id, sender_id FROM due_lanes()")).fetchall()
+        wanted = self._settings.senders
+        self._lanes = [(lane, sender) for lane, sender in lanes if not wanted or sender in wanted]
+        if self._lanes:
+            self._work.set()
+
+    def _brake_all(self) -> None:
+        for slot in self._slots:
+            slot.brake()
+
+    async def _keep_books(self) -> None:
+        """On a connection of its own: closing a large run takes longer than a beat."""
+        ledger: AsyncConnection | None = None
+        try:
+            while True:
+                try:
+                    if ledger is None or ledger.closed:
+                        ledger = await self._connect()
+                    uncertain = await self._recovery.step(ledger)
+                    if uncertain:
+                        self._journal.write("uncertain after a takeover", messages=uncertain)
+                    for run_id in await maintain(ledger):
+                        self._journal.write("run closed", run=run_id)
+                except psycopg.OperationalError as error:
+                    self._journal.write("ledger away", error=type(error).__name__)
+                    if ledger is not None:
+                        await ledger.close()
+                await asyncio.sleep(MAINTAIN_SECONDS)
+        finally:
+            if ledger is not None:
+                await ledger.close()
+
+
+async def serve(settings: WorkerSettings, journal: Journal) -> None:
+    """Work until SIGTERM or SIGINT. A lost lease begins a new one, as another worker."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    while not asked.is_set():
+        worker = Worker(settings, journal)
+        running = asyncio.create_task(worker.run())
+        waiting = asyncio.create_task(asked.wait())
+        try:
+            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+            worker.stop()
+            await running
+        finally:
+            waiting.cancel()
