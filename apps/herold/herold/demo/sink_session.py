@@ -228,8 +228,9 @@ class Session(asyncio.Protocol):
         self._slotted = False
         if fault is None:
             self._accept(content)
-            if self._state.watches.armed and self._stops("reply"):
-                self._flush()
+            if self._state.watches.armed:
+                self._flush()  # whoever is told finds it in the log
+                self._stops("reply")
             self._replies.append(_OK)
         else:
             self._strike(fault)
