@@ -1,41 +1,97 @@
-"""Who gets a campaign, as one SQL statement with parameters. So far: everybody who can be reached and consented."""
+"""The one statement that says who gets a campaign, and why others do not: counted by the plan, frozen by the start."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from herold.errors import InvalidInput, Mistake
+import psycopg
+from psycopg.rows import TupleRow
+
+from herold.audience.allowlist import allowed_sql
+from herold.audience.parameters import Parameters
+from herold.audience.reasons import Reason
+from herold.audience.segments import SegmentSql, subject_sql
 from herold.resources.resolved import ResolvedCampaign
+
+Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Rows (contact_id, address_hash, domain, locale, time_zone, lane, verdict); values only as parameters."""
+    """A SELECT without a final semicolon, and the values of its named placeholders (psycopg's `%(name)s`).
+
+    Rows: contact_id bigint, address_hash bytea, domain text, locale text, time_zone text, lane smallint (0: the
+    sender's own, i: its lane number i), verdict text (null: gets it, else a Reason). No order is promised.
+    """
 
     sql: str
     parameters: dict[str, object]
 
 
-def audience_statement(resolved: ResolvedCampaign) -> Statement:
-    """The statement that the plan counts and a start freezes. Raises InvalidInput for segments with conditions."""
-    if any(segment.spec.all_of for segment in resolved.segments):
-        raise InvalidInput([Mistake(resolved.name, 0, 0, "spec.audience", "segments with conditions don't work yet")])
-    spec = resolved.campaign.spec
-    return Statement(
-        """
-        SELECT c.id AS contact_id, e.address_hash, e.domain, c.locale, c.time_zone, 0::smallint AS lane,
-               CASE WHEN e.address IS NULL THEN 'NoAddress'
-                    WHEN s.address_hash IS NOT NULL THEN 'Suppressed'
-                    WHEN %(needs_consent)s AND k.granted IS NOT TRUE THEN 'NoConsent' END AS verdict
-        FROM contact c
-        LEFT JOIN endpoint e ON e.contact_id = c.id AND e.channel = 'Email'
-        LEFT JOIN suppression s ON s.address_hash = e.address_hash
-        LEFT JOIN consent_subject q ON (q.brand, q.topic, q.channel) = (%(brand)s, %(topic)s, 'Email')
-        LEFT JOIN consent_current k ON k.subject = q.id AND k.contact_id = c.id
-        WHERE NOT c.seed AND c.erased_at IS NULL""",
-        {
-            "brand": resolved.sender.spec.brand,
-            "topic": spec.message.topic,
-            "needs_consent": spec.message_class == "Marketing",
-        },
+def tune(connection: Connection) -> None:
+    """Set, until the end of the transaction, what lets the statement run in one pass over each table.
+
+    Joins of many conditions are estimated far too low; a nested loop then takes minutes where a hash takes seconds.
+    """
+    connection.execute(
+        "SELECT set_config('work_mem', '256MB', true), set_config('enable_nestloop', 'off', true), "
+        "set_config('jit', 'off', true)"
     )
+
+
+def audience_statement(
+    resolved: ResolvedCampaign, *, now: datetime | None = None, prefix: str = "", sample: str | None = None
+) -> Statement:
+    """The audience of a campaign, whatever its `mode` is. Refused when it has too many conditions.
+
+    `now` is the instant that durations count from (the statement's own without it); `prefix` of parameters keeps two
+    statements apart in one query; `sample` names a relation with a column `contact_id`, and looks at those people only.
+    Tables are found by the connection's search_path.
+    """
+    parameters = Parameters(prefix)
+    spec, sender = resolved.campaign.spec, resolved.sender.spec
+    clock = "now()" if now is None else parameters.add(now, "timestamptz")
+    only = None if sample is None else f"contact_id IN (SELECT contact_id FROM {sample})"  # noqa: S608 - our name
+    segments = SegmentSql(resolved, parameters, now=clock, only=only)
+    included = segments.any_of(spec.audience.segment_refs)
+    excluded = segments.any_of(spec.audience.exclude_refs)
+
+    channel = parameters.add(spec.message.channel, "text")
+    judgements = [
+        (Reason.EXCLUDED, excluded),
+        (Reason.NO_ADDRESS, "e.contact_id IS NULL"),
+        (Reason.OUTSIDE_ALLOW_LIST, f"{allowed_sql('e.address', 'e.domain', sender.allow, parameters)} IS NOT TRUE"),
+        (Reason.SUPPRESSED, "s.address_hash IS NOT NULL"),
+    ]
+    joins = [f"LEFT JOIN ({each.sql}) AS {each.alias} ON {each.alias}.contact_id = c.id" for each in segments.sets]
+    joins.append(f"LEFT JOIN endpoint e ON e.contact_id = c.id AND e.channel = {channel}")
+    joins.append("LEFT JOIN suppression s ON s.address_hash = e.address_hash")
+    if spec.message_class == "Marketing":
+        subject = subject_sql(sender.brand, spec.message.topic, spec.message.channel, parameters)
+        joins.append(f"LEFT JOIN consent_current k ON k.contact_id = c.id AND k.subject = {subject}")
+        judgements.append((Reason.NO_CONSENT, "k.granted IS NOT TRUE"))
+    lane = "0::smallint"
+    if sender.limits.lanes:
+        named = [(domain, index) for index, rule in enumerate(sender.limits.lanes, start=1) for domain in rule.domains]
+        domains = parameters.add([domain for domain, _ in named], "text[]")
+        numbers = parameters.add([index for _, index in named], "smallint[]")
+        joins.append(f"LEFT JOIN unnest({domains}, {numbers}) AS l (domain, lane) ON l.domain = e.domain")
+        lane = "coalesce(l.lane, 0::smallint)"
+    if sample is not None:
+        joins.insert(0, f"JOIN {sample} AS sampled ON sampled.contact_id = c.id")
+
+    cases = "\n           ".join(f"WHEN {test} THEN '{reason}'" for reason, test in judgements)
+    lines = "\n    ".join(joins)
+    # One mail for one address: it goes to the lowest id among those who would get it.
+    sql = f"""SELECT contact_id, address_hash, domain, locale, time_zone, lane, coalesce(verdict, CASE WHEN
+       row_number() OVER (PARTITION BY verdict, address_hash ORDER BY contact_id) > 1
+       THEN '{Reason.DUPLICATE_ADDRESS}' END) AS verdict
+FROM (
+    SELECT c.id AS contact_id, e.address_hash, e.domain, c.locale, c.time_zone, {lane} AS lane,
+           CASE {cases} END AS verdict
+    FROM contact c
+    {lines}
+    WHERE NOT c.seed AND c.erased_at IS NULL AND ({included})
+) AS judged"""  # noqa: S608 - values are placeholders
+    return Statement(sql, parameters.values)
