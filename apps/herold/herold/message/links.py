@@ -20,10 +20,15 @@ class NotALink(ValueError):
         super().__init__("not a link")
 
 
+def is_link(text: str) -> bool:
+    """Whether `text` is an https, http or mailto address."""
+    return _BEGINNING.match(text.strip()) is not None
+
+
 def link(value: object) -> Any:
     """A value that begins a link: with scheme https, http or mailto, percent-encoded where needed. Raises NotALink."""
     text = str(value).strip()
-    if not _BEGINNING.match(text):
+    if not is_link(text):
         raise NotALink
     # Escaped here for the attribute: the renderer would write each `/` as a reference, which link checkers misread.
     return safe(escape(quote(text, safe="!#$%&'()*+,/:;=?@[]~")))

@@ -16,6 +16,7 @@ from herold.resources.template import Content, MessageTemplate
 # What templates may read beside contact.<attribute> and vars.<name>.
 GLOBALS = ("sender.name", "sender.address", "sender.postal_address", "campaign.name", "locale", "unsubscribe_url")
 _BUILT_IN = frozenset({"range"})
+_LINK_VARIABLE = re.compile(r"\{\{ \(vars\.(\w+)\)\|herold_link \}\}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PARSER = Environment(pycompat=False, debug=False, comment_start_string="{##herold##", comment_end_string="##herold##}")
 
@@ -37,7 +38,7 @@ class TemplateMistake:
 @dataclass(frozen=True, slots=True)
 class CompiledSource:
     """One locale for the renderer. `moving`: its parts that differ between recipients. `references`: the HTML may be
-    written in ASCII, with character references for the rest."""
+    written in ASCII, with character references for the rest. `links`: variables that begin a link."""
 
     subject: str
     text: str
@@ -45,6 +46,7 @@ class CompiledSource:
     references: bool
     attributes: frozenset[str]
     moving: frozenset[str]
+    links: frozenset[str]
 
 
 def template_mistakes(template: MessageTemplate, schema: ContactSchema) -> list[TemplateMistake]:
@@ -107,6 +109,7 @@ def _read_content(content: Content, known: set[str]) -> tuple[CompiledSource | N
             html is not None and html.references,
             frozenset(name.removeprefix("contact.") for each in names.values() for name in each if _personal(name)),
             frozenset(part for part, each in names.items() if "unsubscribe_url" in each or any(map(_personal, each))),
+            frozenset(_LINK_VARIABLE.findall(parts.get("html", ""))),
         ),
         [],
     )

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from minijinja import Environment, TemplateError, safe
 
 from herold.errors import HeroldError, InvalidInput, Mistake
-from herold.message.links import NotALink, link, link_part
+from herold.message.links import NotALink, is_link, link, link_part
 from herold.message.mime import TextEncoder, folded
 from herold.message.source import CompiledSource, TemplateMistake, read_template
-from herold.message.values import chosen, clean
+from herold.message.values import Names, chosen, clean, typed
 from herold.resources.contact_schema import ContactSchema
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.template import MessageTemplate
@@ -71,9 +71,7 @@ class Rendered(NamedTuple):
 class CompiledContent:
     """One locale of a template."""
 
-    def __init__(
-        self, locale: str, source: CompiledSource, constants: Constants, names: tuple[tuple[str, str | None], ...]
-    ) -> None:
+    def __init__(self, locale: str, source: CompiledSource, constants: Constants, names: Names) -> None:
         self.locale = locale
         self.has_html = source.html is not None
         self.references = source.references
@@ -134,12 +132,26 @@ class CompiledTemplate:
 
     def __init__(self, template: MessageTemplate, schema: ContactSchema, constants: Constants) -> None:
         """Raises InvalidInput with every mistake."""
-        sources, mistakes = read_template(template, schema)
+        sources, found = read_template(template, schema)
+        mistakes = [_located(template, mistake) for mistake in found]
+        for name in sorted(set().union(*(source.links for source in sources.values()))):
+            if not is_link(constants.variables.get(name, "")):
+                mistakes.append(
+                    Mistake(
+                        f"Campaign {constants.campaign_name}",
+                        0,
+                        0,
+                        f"spec.message.variables.{name}",
+                        f"{name} begins a link in the template, and its value is no https, http or mailto address",
+                        "write the whole address, like https://www.shop.example/sale",
+                    )
+                )
         if mistakes:
-            raise InvalidInput([_located(template, mistake) for mistake in mistakes], what="template")
+            raise InvalidInput(mistakes, what="message")
         spec = template.spec
         inserted = sorted(set().union(*(source.attributes for source in sources.values())))
-        defaults = {default.name: clean(default.default) for default in spec.attribute_defaults}
+        types = {attribute.name: attribute.type for attribute in schema.spec.attributes}
+        defaults = {each.name: typed(clean(each.default), types[each.name]) for each in spec.attribute_defaults}
         self.attributes: tuple[str, ...] = tuple(inserted)
         self.missing_defaults: tuple[str, ...] = tuple(name for name in inserted if name not in defaults)
         self._contents = {

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 Value = str | int | float | bool
+Names = tuple[tuple[str, Value | None], ...]  # attributes, each with its default
 
 
 def clean(text: str) -> str:
@@ -27,7 +28,19 @@ def plain_value(value: object) -> Value | None:
     return None
 
 
-def chosen(attributes: Mapping[str, object], names: tuple[tuple[str, str | None], ...]) -> dict[str, Value]:
+def typed(default: str, kind: str) -> Value:
+    """A declared default as a value of the attribute's type, so that it compares like one; words stay words."""
+    if kind == "Boolean" and default in ("true", "false"):
+        return default == "true"
+    try:
+        if kind == "Integer":
+            return int(default)
+        return float(default) if kind == "Decimal" else default
+    except ValueError:
+        return default
+
+
+def chosen(attributes: Mapping[str, object], names: Names) -> dict[str, Value]:
     """The attributes of `names` (name, default), cleaned. One without value and default is left out: strict
     rendering then names it."""
     values: dict[str, Value] = {}
