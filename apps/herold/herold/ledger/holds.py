@@ -45,7 +45,7 @@ def release(connection: Connection, hold_id: int, *, actor: str) -> None:
         "UPDATE hold SET released_at = now(), released_by = %s WHERE id = %s AND released_at IS NULL", (actor, hold_id)
     )
     if done.rowcount == 0:
-        raise NotFound(f"no active hold has the id {hold_id}", hint="see: herold hold --list")
+        raise NotFound(f"no active hold has the id {hold_id}", hint="see: herold hold list")
 
 
 def active_holds(connection: Connection) -> list[Hold]:

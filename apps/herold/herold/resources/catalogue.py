@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -23,6 +23,8 @@ from herold.resources.template import MessageTemplate
 from herold.resources.yaml_reader import Document, Reading, read_file, read_text
 
 SUFFIXES = (".yaml", ".yml")
+# What a higher layer knows of resources (the insides of templates, say): told among all other mistakes.
+Check = Callable[[Declared], Iterable[Mistake]]
 # Nobody reads more; a file of nothing but mistakes has hundreds of thousands.
 MAX_MISTAKES_PER_FILE = 1_000
 
@@ -84,7 +86,7 @@ class Catalogue(Declared):
         return found
 
 
-def load(paths: Sequence[FilePath], *, shared_namespace: str) -> Catalogue:
+def load(paths: Sequence[FilePath], *, shared_namespace: str, checks: Sequence[Check] = ()) -> Catalogue:
     """Read files, and all *.yaml and *.yml below folders (hidden ones are passed over), as one catalogue.
 
     Raises InvalidInput with every mistake of every file.
@@ -104,12 +106,12 @@ def load(paths: Sequence[FilePath], *, shared_namespace: str) -> Catalogue:
                 mistakes.append(Mistake(str(file), 0, 0, "", "is not a plain file"))
             else:
                 files.setdefault(file.resolve(), file)
-    return _build((read_file(file) for file in files.values()), shared_namespace, mistakes)
+    return _build((read_file(file) for file in files.values()), shared_namespace, mistakes, checks)
 
 
-def load_texts(texts: Mapping[str, str], *, shared_namespace: str) -> Catalogue:
+def load_texts(texts: Mapping[str, str], *, shared_namespace: str, checks: Sequence[Check] = ()) -> Catalogue:
     """The same for texts by file name, as another revision holds them. Raises InvalidInput."""
-    return _build((read_text(text, file) for file, text in texts.items()), shared_namespace, [])
+    return _build((read_text(text, file) for file, text in texts.items()), shared_namespace, [], checks)
 
 
 def _below(folder: FilePath) -> Iterator[FilePath]:
@@ -121,7 +123,9 @@ def _below(folder: FilePath) -> Iterator[FilePath]:
                 yield FilePath(where, file)
 
 
-def _build(readings: Iterable[Reading], shared_namespace: str, mistakes: list[Mistake]) -> Catalogue:
+def _build(
+    readings: Iterable[Reading], shared_namespace: str, mistakes: list[Mistake], checks: Sequence[Check]
+) -> Catalogue:
     resources: dict[Key, Resource] = {}
     documents: dict[Key, Document] = {}
     for reading in readings:
@@ -140,6 +144,7 @@ def _build(readings: Iterable[Reading], shared_namespace: str, mistakes: list[Mi
         mistakes += _cut(found)
     catalogue = Catalogue(shared_namespace, resources, documents)
     mistakes += [*check_references(catalogue), *check_segments(catalogue), *check_agreement(catalogue)]
+    mistakes += [mistake for check in checks for mistake in check(catalogue)]
     if mistakes:
         raise InvalidInput(list(dict.fromkeys(mistakes)), what="resources")
     return catalogue

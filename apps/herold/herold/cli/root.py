@@ -1,0 +1,43 @@
+"""The command `herold` and its commands, in the order in which people need them."""
+
+from __future__ import annotations
+
+import click
+
+from herold.cli.brakes import resume, stop, suspend
+from herold.cli.command import Group, command
+from herold.cli.completion import script
+from herold.cli.hold import hold
+from herold.cli.ledger import ledger
+from herold.cli.status import status
+from herold.cli.validate import validate
+from herold.cli.worker import worker
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(
+    "herold",
+    cls=Group,
+    context_settings=CONTEXT,
+    examples=("herold validate gitops/campaigns/test", "herold run spring-sale --files gitops/campaigns/test --now"),
+)
+@click.version_option(package_name="herold", message="%(prog)s %(version)s")
+def herold() -> None:
+    """Marketing campaigns declared in Git, sent once, and accounted for.
+
+    Settings are HEROLD_* variables (docs/reference/settings.md); without any, everything happens on this machine.
+    """
+
+
+@command(
+    "completion", 'eval "$(herold completion bash)"', "herold completion fish > ~/.config/fish/completions/herold.fish"
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands, options and campaigns."""
+    click.echo(script(herold, shell))
+
+
+for each in (validate, worker, status, suspend, resume, stop, hold, ledger, completion):
+    herold.add_command(each)

@@ -1,0 +1,75 @@
+"""From the names that people say to the ids of the ledger. What may mean two things is asked back, never guessed."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from herold.errors import NotFound
+from herold.ledger.database import Connection, one
+from herold.ledger.runs import latest_run
+
+
+def find_run(connection: Connection, campaign: str | None, run_id: int | None) -> int:
+    """A run by its id, or the newest one of a campaign (`namespace/name`, or a name that only one team uses).
+
+    Raises NotFound.
+    """
+    if run_id is not None:
+        row = connection.execute("SELECT namespace || '/' || name FROM run WHERE id = %s", (run_id,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no run {run_id}", hint="see: herold status")
+        if campaign is not None and campaign not in (row[0], row[0].partition("/")[2]):
+            raise NotFound(f"run {run_id} is of {row[0]}, not of {campaign}")
+        return run_id
+    if campaign is None:
+        raise NotFound("which run?", hint="name its campaign, or --run ID")
+    namespace, _, name = full_name(connection, "run", campaign).rpartition("/")
+    return latest_run(connection, namespace or None, name)
+
+
+def sender_id(connection: Connection, sender: str) -> int:
+    """A SenderProfile's id in the ledger. Raises NotFound."""
+    namespace, _, name = full_name(connection, "sender", sender).rpartition("/")
+    row = connection.execute("SELECT id FROM sender WHERE (namespace, name) = (%s, %s)", (namespace, name)).fetchone()
+    if row is None:
+        raise NotFound(f"no run has used a sender {sender}", hint="a sender is known once a campaign of it has started")
+    return int(row[0])
+
+
+_NAMESPACES: dict[str, LiteralString] = {
+    "run": "SELECT DISTINCT namespace FROM run WHERE name = %s ORDER BY 1",
+    "sender": "SELECT DISTINCT namespace FROM sender WHERE name = %s ORDER BY 1",
+}
+
+
+def full_name(connection: Connection, table: str, name: str) -> str:
+    """`namespace/name` for a `name` of exactly one namespace in `table` (run, sender); else `name` as it is.
+
+    Raises NotFound when several have it.
+    """
+    if "/" in name:
+        return name
+    found = [row[0] for row in connection.execute(_NAMESPACES[table], (name,))]
+    if len(found) > 1:
+        places = " and ".join(f"{each}/{name}" for each in found)
+        raise NotFound(f"{name} may be {places}", hint="write the namespace before the name, with a /")
+    return f"{found[0]}/{name}" if found else name
+
+
+def regressed(connection: Connection) -> str | None:
+    """Why all claims have stopped: the ledger went backwards. None when it did not."""
+    row = connection.execute("SELECT coalesce(regressed_why, '') FROM installation WHERE regressed_at IS NOT NULL")
+    found = row.fetchone()
+    return None if found is None else str(found[0])
+
+
+_KNOWN: dict[str, LiteralString] = {
+    "Team": "SELECT EXISTS (SELECT FROM run WHERE namespace = %s)",
+    "Sender": "SELECT EXISTS (SELECT FROM sender WHERE namespace || '/' || name = %s)",
+    "Campaign": "SELECT EXISTS (SELECT FROM run WHERE namespace || '/' || name = %s)",
+}
+
+
+def is_known(connection: Connection, scope: str, target: str) -> bool:
+    """Whether the ledger has anything of that team, sender or campaign (`target` as a hold spells it)."""
+    return bool(one(connection, _KNOWN[scope], (target,))[0])
