@@ -20,7 +20,7 @@ def add_people(connection: Connection, addresses: list[str], *, zones: list[str]
             zone = zones[index % len(zones)] if zones else None
             row = connection.execute(
                 "INSERT INTO contact (external_id, locale, time_zone) VALUES (%s, 'en', %s) RETURNING id",
-                (f"c-{address}", zone),
+                (f"c{index}-{address}", zone),
             ).fetchone()
             assert row is not None
             ids.append(row[0])

@@ -16,6 +16,7 @@ from herold.ledger.times import DueZone, all_zones, due_zones
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.scalars import parse_duration
 
+PROOF = "~proof"
 REPEAT_DAYS = 14
 REPEAT_SHARE = 0.5
 
@@ -47,7 +48,7 @@ def start_run(
     NobodyToReach.
     """
     campaign = resolved.campaign
-    identity = (campaign.metadata.namespace, campaign.metadata.name, campaign.spec.occurrence)
+    identity = (campaign.metadata.namespace, run_name(resolved), campaign.spec.occurrence)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ("/".join(map(str, identity)),))
         found = _existing(connection, resolved, identity)
@@ -86,6 +87,12 @@ def start_run(
         held = _hold_repeat(connection, run_id, resolved) if campaign.spec.repeat_policy == "Hold" else None
         audit(connection, actor, "StartRun", f"{resolved.name}#{identity[2]}", {"run": run_id, "planned": planned})
     return Started(run_id, True, planned, left_out, held=held)
+
+
+def run_name(resolved: ResolvedCampaign) -> str:
+    """The campaign's name in the ledger. Proofs have their own, so that a proof is not taken for the campaign."""
+    name = resolved.campaign.metadata.name
+    return f"{name}{PROOF}" if resolved.campaign.spec.mode == "Proof" and not name.endswith(PROOF) else name
 
 
 def _existing(connection: Connection, resolved: ResolvedCampaign, identity: tuple[str, str, int]) -> Started | None:

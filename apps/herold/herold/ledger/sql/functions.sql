@@ -416,9 +416,9 @@ BEGIN
                 RETURNING position, attempt
             ), settled AS (
                 INSERT INTO outcome (run_id, position, attempt, kind, at, detail)
-                SELECT v_dead.run_id, p, 1, 'skipped', v_now, v_dead.reason FROM gone, generate_series(first, last) p
+                SELECT v_dead.run_id, p, 1, 'skipped'::outcome_kind, v_now, v_dead.reason FROM gone, generate_series(first, last) p
                 UNION ALL
-                SELECT v_dead.run_id, position, attempt, 'skipped', v_now, v_dead.reason FROM gone_retry
+                SELECT v_dead.run_id, position, attempt, 'skipped'::outcome_kind, v_now, v_dead.reason FROM gone_retry
                 RETURNING 1)
             SELECT count(*) INTO v_n FROM settled;
             IF v_n > 0 THEN
