@@ -18,12 +18,12 @@ from herold.contacts.staging import (
     BATCH_ROWS,
     CHUNK_ROWS,
     OnProgress,
+    begin_batch,
     copy_rows,
     opened,
     silent,
     sql,
     staging,
-    take_turn,
 )
 from herold.contacts.values import json_text, read_instant
 from herold.errors import InvalidInput, Mistake
@@ -99,7 +99,7 @@ def import_events(
             for after in range(0, last_line, batch_rows):
                 batch = {"after": after, "to": after + batch_rows}
                 with connection.transaction():
-                    take_turn(connection)
+                    begin_batch(connection)
                     strangers = connection.execute(sql("event_strangers.sql"), batch).fetchall()
                     found = one(connection, sql("events.sql").decode(), batch)
                 for (line,) in strangers:

@@ -22,12 +22,12 @@ from herold.contacts.staging import (
     BATCH_ROWS,
     CHUNK_ROWS,
     OnProgress,
+    begin_batch,
     copy_rows,
     opened,
     silent,
     sql,
     staging,
-    take_turn,
 )
 from herold.contacts.subjects import subject_id
 from herold.contacts.tombstones import tombstone
@@ -157,7 +157,7 @@ def _merge(connection: Connection, after: int, to: int, source: str, now: dateti
     batch = {"after": after, "to": to}
     found: list[Reject] = []
     with connection.transaction():
-        take_turn(connection)
+        begin_batch(connection)
         for (line,) in connection.execute(sql("erased.sql"), batch):
             found.append(Reject(line, "Erased", "this person was erased; an import does not bring them back"))
         connection.execute(sql("resolve.sql"), batch)

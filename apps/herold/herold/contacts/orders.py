@@ -20,12 +20,12 @@ from herold.contacts.staging import (
     BATCH_ROWS,
     CHUNK_ROWS,
     OnProgress,
+    begin_batch,
     copy_rows,
     opened,
     silent,
     sql,
     staging,
-    take_turn,
 )
 from herold.contacts.values import read_amount, read_string
 from herold.errors import InvalidInput, Mistake
@@ -89,7 +89,7 @@ def import_orders(
             for after in range(0, last_line, batch_rows):
                 batch = {"after": after, "to": after + batch_rows}
                 with connection.transaction():
-                    take_turn(connection)
+                    begin_batch(connection)
                     refused = connection.execute(sql("orders_refused.sql"), batch).fetchall()
                     taken, added, updated = one(connection, sql("orders.sql").decode(), batch)
                 for line, reason in refused:

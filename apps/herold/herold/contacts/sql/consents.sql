@@ -21,8 +21,9 @@ WITH evidence AS MATERIALIZED (
         WHEN at IS NULL THEN CASE
             WHEN NOT was_granted AND coalesce(file_granted_at <= was_at, true) THEN 'Known' ELSE 'Added' END
         WHEN was_at IS NULL OR at > was_at THEN 'Added'
-        WHEN EXISTS (SELECT FROM consent c WHERE c.contact_id = b.contact_id AND c.subject = b.subject
-                     AND c.at = b.at AND c.granted = b.granted) THEN 'Known'
+        -- not EXISTS: the planner would hash the whole log for it
+        WHEN (SELECT true FROM consent c WHERE c.contact_id = b.contact_id AND c.subject = b.subject
+              AND c.at = b.at AND c.granted = b.granted LIMIT 1) THEN 'Known'
         WHEN NOT granted THEN 'Added'
         WHEN was_granted THEN 'Known'
         ELSE 'Refused' END AS verdict
