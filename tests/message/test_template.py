@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from herold.errors import InvalidInput
 from herold.message.compose import CannotRender
-from herold.message.source import TemplateMistake, template_mistakes
+from herold.message.source import TemplateMistake, read_template, template_mistakes
 from herold.message.warnings import warnings
 from herold.resources.resolved import ResolvedCampaign
 from message.letters import composer, contents, declared, recipient
@@ -374,3 +374,75 @@ def test_defaults_compare_as_the_type_of_their_attribute() -> None:
     letters = composer(declared(contents=contents(text), attributeDefaults=defaults))
     assert letters.compose(recipient()).body == b"many 12\r\n"
     assert letters.compose(recipient(points=1, vip=True)).body == b"few vip1\r\n"
+
+
+def test_a_source_on_which_the_reader_panics_is_a_mistake_like_others() -> None:
+    (message,) = in_mjml(page("<mj-raw><table><br/>Łódź'><svg><img alt=\"</mj-raw>"))
+    assert "the MJML can't be read" in message
+
+
+FRAGMENTS = [
+    *(
+        "{{ contact.note }}",
+        "{{ contact.city }}",
+        "{% if contact.vip %}",
+        "{% else %}",
+        "{% endif %}",
+        "{{",
+        "}}",
+        "{%",
+    ),
+    *(
+        "<b>",
+        "</b>",
+        "<a href='",
+        '<a href="',
+        "<b title='",
+        '<img alt="',
+        "'>",
+        '">',
+        "'",
+        '"',
+        " ",
+        "=",
+        ">",
+        "<",
+        "/",
+    ),
+    *("<!--", "-->", "<!-->", "--!>", "<![endif]-->", "<!--[if mso]>", "<?", "<!x", "<script>", "</script>", "<style>"),
+    *(
+        "</style>",
+        "<title>",
+        "</title>",
+        "<svg>",
+        "<textarea>",
+        "<br/>",
+        "https://a.example/",
+        "javascript:",
+        "?a=",
+        "x",
+    ),
+    *("&lt;", "&#39;", "\n", "<td>", "<table>", "</table>", "<mj-text>", "</mj-text>", "onload=", "style='", "Łódź"),
+]
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=14), st.sampled_from(HOSTILE), st.sampled_from(HOSTILE)
+)
+def test_whatever_is_accepted_can_not_be_broken_by_a_value(fragments: list[str], note: str, city: str) -> None:
+    campaign = declared(contents=contents(mjml=page(f"<mj-raw>{''.join(fragments)}</mj-raw>")))
+    if mistakes(campaign):
+        return
+    content = composer(campaign).template.content(None)
+    link = "https://c.example/c"
+    usual = content.render({"note": link, "city": link, "vip": True}, "https://shop.example/u").html or ""
+    try:
+        mine = content.render({"note": note, "city": city, "vip": True}, "https://shop.example/u").html or ""
+    except CannotRender:
+        # A value that begins a link, and is none.
+        assert "|herold_link" in (read_template(campaign.template, campaign.schema)[0]["en"].html or "")
+        return
+    assert Seen(mine).shape() == Seen(usual).shape()
+    assert mine.count("<") == usual.count("<")
+    assert mine.count('"') == usual.count('"')

@@ -63,7 +63,7 @@ _HIDDEN = (
     '<div style="display:none;font-size:1px;color:#ffffff;line-height:1px;max-height:0px;max-width:0px;opacity:0;'
     'overflow:hidden;">'
 )
-_STYLE = re.compile(r"<style[^>]*>[^<]*</style>")
+_STYLE = re.compile(r"<style[^<>]*>[^<]*</style>")
 _WHOLE_HOST = re.compile(r"\s*(?:https?://[^/?#\s]+[/?#]|mailto:|tel:)", re.IGNORECASE)
 _HOST_BEGUN = re.compile(r"\s*https?://?[^/?#]*\Z", re.IGNORECASE)
 
@@ -95,7 +95,7 @@ def compile_html(mjml: str, preheader: str | None, locale: str) -> tuple[Html | 
     flaws = _lost(kept.spots, marks)
     if preheader:
         hidden = "".join(html.escape(piece) if isinstance(piece, str) else marks.put(piece) for piece in before)
-        rendered = re.sub(r"<body[^>]*>", lambda body: f"{body[0]}{_HIDDEN}{hidden}</div>", rendered, count=1)
+        rendered = re.sub(r"<body[^<>]*>", lambda body: f"{body[0]}{_HIDDEN}{hidden}</div>", rendered, count=1)
         kept = scan(rendered, marks.pattern)
     rendered = _STYLE.sub(_without_indents, rendered).replace("\n  <o:", "\n<o:")
     rendered = rendered.replace('lang="und"', f'lang="{locale}"')
@@ -156,10 +156,16 @@ def _source_flaws(found: Scan, marks: _Marks) -> list[Flaw]:
 def _mrml(source: str) -> tuple[str, Flaw | None]:
     # Without a loader nothing is read from disk or network.
     parser = mrml.ParserOptions(include_loader=mrml.noop_loader())
+    fix = "close every element, in order, and quote attributes"
     try:
         return mrml.to_html(source, parser, _DRAWN).content, None
     except Exception as error:
-        return "", Flaw(1, f"the MJML can't be read: {error}", "close every element, in order, and quote attributes")
+        return "", Flaw(1, f"the MJML can't be read: {error}", fix)
+    except BaseException as error:
+        # The reader panics on some broken sources; PyO3's class for that has no name to import.
+        if type(error).__name__ != "PanicException":
+            raise
+        return "", Flaw(1, "the MJML can't be read", fix)
 
 
 def _lost(spots: list[Spot], marks: _Marks) -> list[Flaw]:
@@ -240,7 +246,8 @@ def _in_link(before: str, placeholder: Placeholder, marks: _Marks) -> str | Flaw
 
 def _without_indents(style: re.Match[str]) -> str:
     # MJML indents its own; without blanks in a row and dots in front, DKIM and SMTP copy the body no further.
-    return re.sub(r"\s*\n\s*", "\n", style[0]).replace("}  }", "} }").replace("\n.", " .")
+    lines = "\n".join(line.strip() for line in style[0].splitlines())
+    return lines.replace("}  }", "} }").replace("\n.", " .")
 
 
 def _broken(markup: str, gaps: list[int]) -> str:
