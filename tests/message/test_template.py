@@ -376,9 +376,12 @@ def test_defaults_compare_as_the_type_of_their_attribute() -> None:
     assert letters.compose(recipient(points=1, vip=True)).body == b"few vip1\r\n"
 
 
-def test_a_source_on_which_the_reader_panics_is_a_mistake_like_others() -> None:
+def test_a_broken_source_outside_ascii_is_a_mistake_like_others(capfd: pytest.CaptureFixture[str]) -> None:
     (message,) = in_mjml(page("<mj-raw><table><br/>Łódź'><svg><img alt=\"</mj-raw>"))
     assert "the MJML can't be read" in message
+    (message,) = in_mjml(page("<mj-raw><style>a { content: 'Łódź' }</style><table><br/>x'><svg><img alt=\"</mj-raw>"))
+    assert "the MJML can't be read" in message
+    assert capfd.readouterr().err == ""
 
 
 FRAGMENTS = [

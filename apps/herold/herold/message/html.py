@@ -85,9 +85,13 @@ def compile_html(mjml: str, preheader: str | None, locale: str) -> tuple[Html | 
         return None, flaws
     marks = _Marks(mjml + (preheader or ""))
     source = "".join(piece if isinstance(piece, str) else marks.put(piece) for piece in pieces)
-    flaws = _source_flaws(scan(source, marks.pattern), marks)
+    found = scan(source, marks.pattern)
+    flaws = _source_flaws(found, marks)
     if flaws:
         return None, flaws
+    if not found.raw:
+        # The reader panics on some sources, only where something is outside ASCII.
+        source = source.encode("ascii", "xmlcharrefreplace").decode("ascii")
     rendered, flaw = _mrml(source)
     if flaw:
         return None, [flaw]
@@ -162,7 +166,7 @@ def _mrml(source: str) -> tuple[str, Flaw | None]:
     except Exception as error:
         return "", Flaw(1, f"the MJML can't be read: {error}", fix)
     except BaseException as error:
-        # The reader panics on some broken sources; PyO3's class for that has no name to import.
+        # A panic of the reader; PyO3's class for that has no name to import.
         if type(error).__name__ != "PanicException":
             raise
         return "", Flaw(1, "the MJML can't be read", fix)
