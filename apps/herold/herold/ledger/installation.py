@@ -162,10 +162,11 @@ async def admit(connection: AsyncConnection, path: Path, seen: int) -> bool:
 
     `seen` is the greatest window id that the worker itself was given. Mirrors what moved forward.
     """
+    # The mirror first: another process may open a window and mirror it between the two looks.
+    mirror = mirrored_fence(path)
     row = await (await connection.execute(_FENCE)).fetchone()
     assert row is not None
     now = Fence(*row)
-    mirror = mirrored_fence(path)
     why = regression(now, mirror) or regression(now, Fence(now.system, now.timeline, seen))
     if why is not None:
         await connection.execute(_REGRESSED, (why,))
@@ -177,8 +178,8 @@ async def admit(connection: AsyncConnection, path: Path, seen: int) -> bool:
 
 def check_fence(connection: Connection, path: Path) -> None:
     """Compare and mirror. On a regression all claims stop, everywhere, and Refused is raised."""
+    mirror = mirrored_fence(path)  # before the ledger, as in `admit`
     now = read_fence(connection)
-    mirror = mirrored_fence(path)
     why = regression(now, mirror)
     if why is not None:
         connection.execute(_REGRESSED, (why,))
