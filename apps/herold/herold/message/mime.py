@@ -98,7 +98,7 @@ class TextEncoder:
     """Encodes a plain part. Lines that all recipients share are put into quoted-printable once."""
 
     def __init__(self, shared: Iterable[str] = ()) -> None:
-        self._shared = {line: _quoted_line(line) for line in shared}
+        self._shared = {"": b""} | {line: _quoted_line(line) for line in shared}
 
     def encode(self, text: str) -> tuple[bytes, bytes]:
         """(Content-Transfer-Encoding, octets) of `text`, whose lines end in CRLF, the last one too."""
@@ -106,8 +106,8 @@ class TextEncoder:
             body = text.encode("ascii")
             if lines_fit(body):
                 return SEVEN_BIT, body
-        shared = self._shared.get
-        lines = [shared(line) or _quoted_line(line) for line in text.split("\r\n")]
+        shared = self._shared
+        lines = [shared[line] if line in shared else _quoted_line(line) for line in text.split("\r\n")]
         return QUOTED, b"\r\n".join(lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -102,8 +101,8 @@ class CompiledContent:
         )
 
     def _part(self, part: str, values: Mapping[str, object], unsubscribe_url: str) -> str:
-        # A link of our own needs no check, only its `&` escaped; the renderer would escape each `/` too.
-        url = safe(html.escape(unsubscribe_url)) if part == _HTML else unsubscribe_url
+        # A link of our own (scalars.URL_PATTERN) needs its `&` escaped; the renderer would escape each `/` too.
+        url = safe(unsubscribe_url.replace("&", "&amp;")) if part == _HTML else unsubscribe_url
         try:
             text = self._environment.render_template(part, contact=values, unsubscribe_url=url)
         except NotALink:
