@@ -69,6 +69,10 @@ def _name(entry: Mapping[str, Any]) -> str | None:
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[FieldChange]:
+    if old == [] and isinstance(new, dict):
+        old = {}
+    elif new == [] and isinstance(old, dict):
+        new = {}
     if isinstance(old, dict) and isinstance(new, dict):
         for name in dict.fromkeys([*old, *new]):
             if (path.endswith("metadata") and name in _NOTES) or (path.startswith("template") and name in _PARTS):

@@ -12,7 +12,18 @@ from math import ceil, floor, log10
 
 from minijinja import Markup, escape
 
-__all__ = ["CONTENT_POLICY", "CSS", "Line", "Markup", "Row", "bar_chart", "column_chart", "document", "line_chart"]
+__all__ = [
+    "CONTENT_POLICY",
+    "CSS",
+    "Line",
+    "Markup",
+    "Row",
+    "bar_chart",
+    "column_chart",
+    "compact",
+    "document",
+    "line_chart",
+]
 
 CSS = (resources.files("herold.planning") / "page.css").read_text()
 # Samples stand in frames of this very document (srcdoc), which inherit the policy: no script runs, nothing is loaded.
@@ -21,8 +32,8 @@ CONTENT_POLICY = (
     "form-action 'none'"
 )
 _ROW = 44
-_LONGEST = 34
 _HEIGHT = 190
+_GUTTER = 8  # percent of the width, for the labels of y
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +66,19 @@ def document(title: str, body: str) -> str:
     )
 
 
-def bar_chart(rows: Sequence[Row], *, label: str) -> Markup:
-    """Lying bars, each below its name. `label` says what they show, for whoever does not see them."""
+def compact(value: float) -> str:
+    """`950`, `2.5k`, `12k`, `1.2M`: for labels with little room."""
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if value >= unit:
+            return f"{value / unit:.1f}".removesuffix(".0") + name
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def bar_chart(rows: Sequence[Row], *, label: str, longest: int = 34) -> Markup:
+    """Lying bars, each below its name, which is cut after `longest` characters.
+
+    `label` says what they show, for whoever does not see them.
+    """
     most = max((row.value for row in rows), default=0) or 1
     parts = []
     for index, row in enumerate(rows):
@@ -65,7 +87,7 @@ def bar_chart(rows: Sequence[Row], *, label: str) -> Markup:
         style = "quiet" if row.quiet else "bar"
         parts.append(
             f"<g><title>{escape(row.name)}: {escape(told)}</title>"
-            f'<text x="0" y="{top + 15}">{escape(_cut(row.name))}</text>'
+            f'<text x="0" y="{top + 15}">{escape(_cut(row.name, longest))}</text>'
             f'<text x="100%" y="{top + 15}" text-anchor="end" class="value">{escape(told)}</text>'
             f'<rect x="0" y="{top + 23}" width="100%" height="8" rx="4" class="track"/>'
             f'<rect x="0" y="{top + 23}" width="{width:.2f}%" height="8" rx="4" class="{style}"/>'
@@ -81,7 +103,7 @@ def column_chart(columns: Sequence[Row], *, label: str) -> Markup:
         return Markup("")
     top = _nice(max(column.value for column in columns))
     floor_at, slot = _HEIGHT - 26, 100 / len(columns)
-    parts = _rules(top, floor_at, lambda value: f"{value:,.0f}")
+    parts = []
     for index, column in enumerate(columns):
         height = (floor_at - 22) * column.value / top
         told = column.told or f"{column.value:,.0f}"
@@ -100,7 +122,7 @@ def column_chart(columns: Sequence[Row], *, label: str) -> Markup:
             f"{escape(columns[index].name)}</text>"
         )
     told = "; ".join(f"{column.name}: {column.told or f'{column.value:,.0f}'}" for column in columns)
-    return _svg(_HEIGHT, f"{label}. {told}", "".join(parts))
+    return _svg(_HEIGHT, f"{label}. {told}", _rules(top, floor_at, compact) + _beside(parts))
 
 
 def line_chart(
@@ -108,7 +130,7 @@ def line_chart(
     *,
     label: str,
     x_label: Callable[[float], str],
-    y_label: Callable[[float], str] = lambda value: f"{value:,.0f}",
+    y_label: Callable[[float], str] = compact,
 ) -> Markup:
     """Lines over a common x; y begins at 0. The ends and the middle of x are labelled."""
     points = [point for line in lines for point in line.points]
@@ -117,7 +139,7 @@ def line_chart(
     low, high = min(x for x, _ in points), max(x for x, _ in points)
     top, floor_at = _nice(max(y for _, y in points)), _HEIGHT - 26
     span = (high - low) or 1
-    parts = _rules(top, floor_at, y_label)
+    parts = []
     drawn = ""
     for line in lines:
         path = " ".join(f"{1000 * (x - low) / span:.1f},{1000 - 1000 * y / top:.1f}" for x, y in line.points)
@@ -141,17 +163,22 @@ def line_chart(
         for line in lines
         if line.points
     )
-    return _svg(_HEIGHT, f"{label}. {told}", "".join(parts))
+    return _svg(_HEIGHT, f"{label}. {told}", _rules(top, floor_at, y_label) + _beside(parts))
 
 
-def _rules(top: float, floor_at: int, told: Callable[[float], str]) -> list[str]:
+def _beside(parts: Sequence[str]) -> str:
+    """What is drawn to the right of the labels of y."""
+    return f'<svg x="{_GUTTER}%" width="{100 - _GUTTER}%" height="{_HEIGHT}" overflow="visible">{"".join(parts)}</svg>'
+
+
+def _rules(top: float, floor_at: int, told: Callable[[float], str]) -> str:
     parts = []
     for part in (0.0, 0.5, 1.0):
         y = floor_at - (floor_at - 22) * part
         parts.append(f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" class="rule"/>')
         if part:
             parts.append(f'<text x="0" y="{y - 5:.1f}" class="axis">{escape(told(top * part))}</text>')
-    return parts
+    return "".join(parts)
 
 
 def _nice(most: float) -> float:
@@ -170,5 +197,5 @@ def _svg(height: int, told: str, inside: str) -> Markup:
     )
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
