@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from herold.errors import NotFound
-from herold.ledger.database import Connection, one
+from herold.ledger.database import AsyncConnection, Connection, one
 
 HoldScope = Literal["Everything", "Team", "Sender", "Domain", "Campaign"]
 
@@ -55,3 +55,15 @@ def active_holds(connection: Connection) -> list[Hold]:
            WHERE released_at IS NULL AND (expires_at IS NULL OR expires_at > now()) ORDER BY id"""
     )
     return [Hold(*row) for row in rows]
+
+
+async def hold_run(connection: AsyncConnection, run_id: int, *, reason: str) -> None:
+    """Hold a run's campaign by itself, until a person releases it; once for the same reason."""
+    await connection.execute(
+        """INSERT INTO hold (scope, target, reason, actor)
+           SELECT 'Campaign', ru.namespace || '/' || ru.name, %(reason)s, 'herold' FROM run ru
+           WHERE ru.id = %(run)s AND NOT EXISTS (
+               SELECT FROM hold h WHERE h.released_at IS NULL AND h.scope = 'Campaign' AND h.reason = %(reason)s
+               AND h.target = ru.namespace || '/' || ru.name)""",
+        {"run": run_id, "reason": reason[:500]},
+    )

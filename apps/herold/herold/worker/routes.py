@@ -13,6 +13,7 @@ from pathlib import Path
 
 from herold.channels.route import smtp_route
 from herold.channels.smtp import SmtpRoute
+from herold.errors import HeroldError
 from herold.ledger.database import AsyncConnection
 from herold.message.compose import Composed, Composer, wire
 from herold.message.dkim import DkimSigner, read_dkim_keys
@@ -57,7 +58,11 @@ class Routes:
         if known is None:
             row = await (await connection.execute("SELECT resolved FROM run WHERE id = %s", (run_id,))).fetchone()
             assert row is not None
-            known = self._read(ResolvedCampaign.from_json(row[0]), run_id)
+            try:
+                known = self._read(ResolvedCampaign.from_json(row[0]), run_id)
+            except (ValueError, KeyError, TypeError) as error:
+                # What another version pinned must not stop the workers: other runs go on.
+                raise HeroldError(f"run {run_id} can't be read by this program: {type(error).__name__}") from None
             self._contents[run_id] = known
             while len(self._contents) > _RUNS_KEPT:
                 self._contents.popitem(last=False)
@@ -67,7 +72,8 @@ class Routes:
     def _read(self, resolved: ResolvedCampaign, run_id: int) -> Content:
         keys = read_dkim_keys(resolved.sender, self._secrets_dir)
         composer = Composer(resolved, run_id=run_id, key=self._key)
-        return Content(composer, DkimSigner(keys) if keys else None, resolved.sender.spec.allow, True)
+        wants = bool(composer.template.attributes)
+        return Content(composer, DkimSigner(keys) if keys else None, resolved.sender.spec.allow, wants)
 
     async def route(self, connection: AsyncConnection, sender_id: int) -> SmtpRoute:
         """The sender's relay as its row says now."""

@@ -21,6 +21,7 @@ from herold.channels.outcome import Outcome, RouteFault
 from herold.channels.smtp import Envelope, RouteFailed, SmtpConnection, SmtpRoute
 from herold.errors import HeroldError
 from herold.ledger.claims import Kind, Nothing, Receipt, Window
+from herold.ledger.holds import hold_run
 from herold.ledger.senders import fault_lane, heal_lane
 from herold.message.compose import CannotRender, Composed, Recipient
 from herold.worker.books import Books, Who
@@ -111,7 +112,13 @@ class Slot:
         fault: RouteFault | None = None
         try:
             ledger = await self._books.connected()
-            content = await self._routes.content(ledger, window.run_id)
+            try:
+                content = await self._routes.content(ledger, window.run_id)
+            except HeroldError as error:
+                # The campaign's fault: it waits for a person, all others go on.
+                self._log("campaign held", run=window.run_id, error=type(error).__name__)
+                await hold_run(ledger, window.run_id, reason=f"CannotCompose: {error.message}")
+                return self._receipt(window, results)
             route = await self._routes.route(ledger, sender)
         except psycopg.OperationalError:
             return self._receipt(window, results)  # nothing was begun; all of it comes back
@@ -142,7 +149,7 @@ class Slot:
                 window.contact_ids[index],
                 address,
                 window.locales[index],
-                json.loads(window.attributes[index]),
+                json.loads(window.attributes[index]) if content.wants_attributes else {},
             )
             try:
                 composed.append(content.composer.compose(recipient))

@@ -103,9 +103,10 @@ class Worker:
     # Life -------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """The normal end: windows in hand are finished, recorded and released."""
+        """The normal end: messages under way are finished and recorded, the rest of their windows goes back."""
         self.stopping = True
         self._work.set()
+        self._brake_all()
 
     async def run(self) -> None:
         """Until `stop`. Raises psycopg.OperationalError when the ledger does not answer at the very start."""
