@@ -27,6 +27,10 @@ demo: $(VENV)/.ready ## Send a campaign to 23,570 customers, kill a worker, coun
 test: $(VENV)/.ready ## Run the tests that need nothing but Python (no root, no Docker)
 	@$(BIN)/pytest -n 2 -m "not chaos and not bench" $(ARGS)
 
+chaos: $(VENV)/.ready ## Kill workers and the ledger, then ask the relay who got what (N=, KILLS=, SEED=)
+	@PYTHONPATH=tests $(BIN)/python -m chaos.kills --count $(or $(N),20000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+	@$(BIN)/pytest -m chaos $(ARGS) tests/chaos
+
 lint: $(VENV)/.ready ## Style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
