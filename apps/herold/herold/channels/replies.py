@@ -85,11 +85,13 @@ def enhanced_code(code: int, text: bytes) -> str | None:
 
 def scrub(text: bytes, recipient: bytes = b"") -> str:
     """`text` without enhanced codes, addresses, the recipient's local part and control characters; one line, short."""
-    readable = _ENHANCED_PREFIX.sub("", text.decode("utf-8", "replace"))
+    readable = text.decode("utf-8", "replace")
+    if text[1:2] == b"." or b"\n" in text:
+        readable = _ENHANCED_PREFIX.sub("", readable)
     if "@" in readable:
         readable = _WITH_AT.sub(ADDRESS, readable)
-    local = recipient.rpartition(b"@")[0].decode("utf-8", "replace")
-    if local and local.lower() in readable.lower():
+    local = recipient.rpartition(b"@")[0].decode("utf-8", "replace").lower()
+    if local and local in readable.lower():
         readable = _without_word(readable, local)
     if not readable.isprintable():
         readable = " ".join("".join(c if c.isprintable() else " " for c in readable).split())
@@ -99,7 +101,7 @@ def scrub(text: bytes, recipient: bytes = b"") -> str:
 def _without_word(text: str, word: str) -> str:
     """Without a regular expression: one for each recipient would be compiled each time."""
     parts: list[str] = []
-    folded, word, start = text.lower(), word.lower(), 0
+    folded, start = text.lower(), 0
     if len(folded) != len(text):  # a letter that grows when folded: cut nothing fine, cut all
         return ADDRESS
     while (found := folded.find(word, start)) >= 0:

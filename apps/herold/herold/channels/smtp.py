@@ -11,10 +11,11 @@ import ssl
 from collections.abc import Callable, Sequence
 
 from herold.channels.classify import Step, classify, is_out_of_step
+from herold.channels.envelope import Envelope, Extensions
 from herold.channels.outcome import NotSent, Outcome, RouteFault
 from herold.channels.replies import scrub
 from herold.channels.route import SmtpRoute
-from herold.channels.transfer import Envelope, Extensions, Transfer
+from herold.channels.transfer import Transfer
 from herold.channels.wire import Wire
 from herold.errors import HeroldError
 

@@ -13,48 +13,22 @@ final dot was handed to the transport, nobody but the relay knows.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from herold.channels.classify import Step, classify, is_out_of_step
-from herold.channels.outcome import NotSent, Outcome, Rejected, RouteFault, Sent, Unknown
-from herold.channels.replies import scrub
+from herold.channels.envelope import Envelope, Extensions, group, mail_line, refusal
+from herold.channels.outcome import NotSent, Outcome, RouteFault, Sent, Unknown
+from herold.channels.replies import RawReply, scrub
 from herold.channels.route import CHAINED, GROUPED, Manners
 
 # Good messages on a connection before text and next group go in one write.
 _PROVEN = 3
 # A text longer than this is handed over piece by piece, as the transport takes it.
 _PIECE = 64 * 1024
-# What can stand between < and > without quoting tricks; no spaces, controls, or brackets (command injection).
-_PATH = re.compile(rb"[!-;=?-~]{1,254}")
+_GOOD_ROUND = [250, 250, 250, 354]
 
 _RSET, _MAIL, _RCPT, _DATA, _TEXT, _EMPTY = range(6)
 _STEPS = (Step.MAIL, Step.MAIL, Step.RCPT, Step.DATA, Step.TEXT, Step.DATA)
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One message to one recipient.
-
-    `content` is dot-stuffed, its lines end in CRLF, the last one too; the final dot is not part of it.
-    """
-
-    mail_from: bytes
-    rcpt_to: bytes
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Extensions:
-    """What the relay announced in its answer to EHLO. `size` 0: no limit said."""
-
-    pipelining: bool = False
-    eight_bit: bool = False
-    size_known: bool = False
-    size: int = 0
-    starttls: bool = False
-    auth: frozenset[str] = frozenset()
 
 
 class Transfer:
@@ -124,8 +98,22 @@ class Transfer:
         if held is not None and not self.finished:
             held()
 
-    def reply(self, code: int, text: bytes) -> None:
-        """The next reply of the relay."""
+    def take(self, replies: list[RawReply]) -> None:
+        """The next replies of the relay, as they came together."""
+        if self._ahead and [code for code, _ in replies] == _GOOD_ROUND:
+            # The same as below in one go: a text was taken, and the group that left with it too.
+            self._answered(250, replies[0][1])
+            if not self.finished:
+                self._step = _DATA
+                self._data(354, b"")
+            return
+        for code, text in replies:
+            if self.finished:
+                self.drop = True  # an answer that nobody asked for
+                return
+            self._reply(code, text)
+
+    def _reply(self, code: int, text: bytes) -> None:
         step = self._step
         if step == _TEXT:
             self._answered(code, text)
@@ -281,20 +269,13 @@ class Transfer:
         self._grouped = self._grouping and self._manners.ceiling >= GROUPED
         before = b"RSET\r\n" if self.dirty else b""
         self._step = _RSET if self.dirty else _MAIL
-        self._write(before + (self._group(index) if self._grouped else self._mail_line(index)))
+        self._write(
+            before + (self._group(index) if self._grouped else mail_line(self._envelopes[index], self._extensions))
+        )
 
     def _next(self, *, dirty: bool) -> None:
         self.dirty = dirty
         self._begin()
-
-    def _mail_line(self, index: int) -> bytes:
-        envelope = self._envelopes[index]
-        size = b" SIZE=%d" % len(envelope.content) if self._extensions.size_known else b""
-        body = b"" if envelope.content.isascii() else b" BODY=8BITMIME"
-        return b"MAIL FROM:<%b>%b%b\r\n" % (envelope.mail_from, size, body)
-
-    def _group(self, index: int) -> bytes:
-        return b"%bRCPT TO:<%b>\r\nDATA\r\n" % (self._mail_line(index), self._envelopes[index].rcpt_to)
 
     def _text(self) -> None:
         if self._paused:
@@ -315,7 +296,7 @@ class Transfer:
             following = self._after = self._sendable(self._after)
             if following < self._count:
                 self._ahead = True
-                tail += self._group(following)
+                tail += group(self._envelopes[following], self._extensions)
         self._dot_given = True
         self._write(content + tail)
 
@@ -334,28 +315,12 @@ class Transfer:
     def _sendable(self, index: int) -> int:
         """The first message from `index` that can be begun; those before it get their outcome here."""
         while index < self._count:
-            refusal = self._refusal(self._envelopes[index])
-            if refusal is None:
+            refused = refusal(self._envelopes[index], self._extensions)
+            if refused is None:
                 break
-            self._on_outcome(index, refusal)
+            self._on_outcome(index, refused)
             index += 1
         return index
-
-    def _refusal(self, envelope: Envelope) -> Rejected | None:
-        extensions, content = self._extensions, envelope.content
-        if extensions.size and len(content) > extensions.size:
-            return Rejected(
-                552, "5.3.4", f"larger than the {extensions.size} bytes that the relay takes", suppress=False
-            )
-        if not _PATH.fullmatch(envelope.rcpt_to):
-            return Rejected(553, "5.1.3", "the recipient's address can't be said in SMTP", suppress=False)
-        if not _PATH.fullmatch(envelope.mail_from):
-            return Rejected(553, "5.1.7", "the sender's address can't be said in SMTP", suppress=False)
-        if not content.endswith(b"\r\n") or b"\r\n.\r\n" in content or content.startswith(b".\r\n"):
-            return Rejected(554, "5.6.0", "the text has an end before its end", suppress=False)
-        if not extensions.eight_bit and not content.isascii():
-            return Rejected(554, "5.6.3", "the text has 8-bit bytes and the relay does not take them", suppress=False)
-        return None
 
     # -- how it ends
 

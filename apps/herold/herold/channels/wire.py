@@ -42,11 +42,7 @@ class Wire(asyncio.Protocol):
             self._keep(replies)
             return
         try:
-            for code, text in replies:
-                if transfer.finished:
-                    self.abort()  # answers nobody asked for
-                    break
-                transfer.reply(code, text)
+            transfer.take(replies)
             if self._reader.malformed and not transfer.finished:
                 transfer.lost(self._reader.malformed, stray=True)
         except Exception as error:

@@ -26,7 +26,8 @@ import uvloop
 from herold.demo.mailbox import Mailbox
 from herold.demo.sink_control import serve_control
 from herold.demo.sink_faults import KINDS, Fault, Faults, parse_fault
-from herold.demo.sink_session import Session, SinkState
+from herold.demo.sink_session import Session
+from herold.demo.sink_state import SinkState
 
 
 class Sink(SinkState):

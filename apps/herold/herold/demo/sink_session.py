@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import os
 import re
 import ssl
 import time
 from typing import cast
 
-from herold.demo.mailbox import Mailbox
-from herold.demo.sink_control import Watches
-from herold.demo.sink_faults import ACCEPTED, AT_RCPT, AT_TEXT, Faults
+from herold.demo.sink_faults import ACCEPTED, AT_RCPT, AT_TEXT
+from herold.demo.sink_login import Login
+from herold.demo.sink_state import SinkState
 
 _CAMPAIGN = re.compile(rb"^feedback-id:[ \t]*([^:\r\n]*(?::[^:\r\n]*)?)", re.IGNORECASE | re.MULTILINE)
 _PATH = re.compile(rb"(?:MAIL FROM|RCPT TO):[ ]*<([^>]*)>", re.IGNORECASE)
@@ -21,32 +19,6 @@ _SIZE = re.compile(rb" SIZE=(\d{1,12})", re.IGNORECASE)
 _OK = b"250 2.0.0 accepted\r\n"
 _MAX_COMMAND = 4096
 MAX_MESSAGE = 52_428_800
-
-
-class SinkState:
-    """What all connections of a sink share."""
-
-    def __init__(self, log: int) -> None:
-        self.log = log
-        self.watches = Watches()
-        self.faults: Faults | None = None
-        self.delay = 0.0  # seconds before each reply
-        self.rate = 0.0  # messages a second; 0: no limit
-        self.pipelining = True
-        self.tls: ssl.SSLContext | None = None
-        self.credentials: tuple[bytes, bytes] | None = None
-        self.mailbox: Mailbox | None = None
-        self.accepted = 0
-        self.opened = 0
-        self.open = 0
-        self.struck: dict[str, int] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
-        self._slot = 0.0
-
-    def slot(self, now: float) -> float:
-        """The instant at which the next message may be accepted, by `rate`."""
-        self._slot = max(now, self._slot) + 1 / self.rate
-        return self._slot - 1 / self.rate
 
 
 class Session(asyncio.Protocol):
@@ -68,8 +40,7 @@ class Session(asyncio.Protocol):
         self._replies: list[bytes] = []
         self._lines: list[bytes] = []
         self._greeted = False
-        self._known = state.credentials is None
-        self._login: list[bytes] | None = None
+        self._login = Login(state.credentials)
         self._mail_from: bytes | None = None
         self._size = 0
         self._recipients: list[bytes] = []
@@ -267,8 +238,8 @@ class Session(asyncio.Protocol):
         self._half = False
 
     def _command(self, line: bytes) -> None:
-        if self._login is not None:
-            self._credential(line)
+        if self._login.is_open:
+            self._replies.append(self._login.credential(line))
             return
         verb = line[:4].upper()
         if verb == b"MAIL":
@@ -286,7 +257,7 @@ class Session(asyncio.Protocol):
                 self._reset()
             reply = b"250 2.0.0 ok\r\n"
         elif verb == b"AUTH":
-            reply = self._auth(line)
+            reply = self._login.auth(line) if self._secure else b"538 5.7.11 inside TLS only\r\n"
         elif line.upper() == b"STARTTLS" and self._state.tls is not None and not self._secure:
             self._upgrade(self._state.tls)
             return
@@ -310,7 +281,7 @@ class Session(asyncio.Protocol):
         return b"".join(b"250-%b\r\n" % word for word in words) + b"250 ENHANCEDSTATUSCODES\r\n"
 
     def _mail(self, line: bytes) -> bytes:
-        if not self._known:
+        if not self._login.known:
             return b"530 5.7.0 authentication required\r\n"
         path = _PATH.match(line)
         if path is None:
@@ -337,7 +308,7 @@ class Session(asyncio.Protocol):
         self._recipients.append(path[1])
         return b"250 2.1.5 ok\r\n"
 
-    # -- TLS and AUTH
+    # -- TLS
 
     def _upgrade(self, context: ssl.SSLContext) -> None:
         self._held = self._upgrading = True
@@ -361,34 +332,3 @@ class Session(asyncio.Protocol):
             self._buffer = b""
             self._upgrading = self._held = False
             self._reset()
-
-    def _auth(self, line: bytes) -> bytes:
-        words = line.split()
-        if self._state.credentials is None or not self._secure:
-            return b"538 5.7.11 inside TLS only\r\n"
-        if len(words) == 3 and words[1].upper() == b"PLAIN":
-            return self._check(_decoded(words[2]).split(b"\0")[1:])
-        if len(words) == 2 and words[1].upper() == b"LOGIN":
-            self._login = []
-            return b"334 VXNlcm5hbWU6\r\n"
-        return b"504 5.5.4 PLAIN with its answer, or LOGIN\r\n"
-
-    def _credential(self, line: bytes) -> None:
-        assert self._login is not None
-        self._login.append(_decoded(line))
-        if len(self._login) == 2:
-            given, self._login = self._login, None
-            self._replies.append(self._check(given))
-        else:
-            self._replies.append(b"334 UGFzc3dvcmQ6\r\n")
-
-    def _check(self, given: list[bytes]) -> bytes:
-        self._known = tuple(given) == self._state.credentials
-        return b"235 2.7.0 welcome\r\n" if self._known else b"535 5.7.8 not these\r\n"
-
-
-def _decoded(text: bytes) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""
