@@ -31,6 +31,9 @@ chaos: $(VENV)/.ready ## Kill workers and the ledger, then ask the relay who got
 	@PYTHONPATH=tests $(BIN)/python -m chaos.kills --count $(or $(N),20000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
 	@$(BIN)/pytest -m chaos $(ARGS) tests/chaos
 
+bench: $(VENV)/.ready ## Measure; figures go to build/bench (FULL=1: the sizes of docs/benchmarks.md)
+	@$(BIN)/python tests/bench/run.py $(if $(FULL),--full)
+
 lint: $(VENV)/.ready ## Style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
