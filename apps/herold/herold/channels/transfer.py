@@ -267,11 +267,9 @@ class Transfer:
         self._settled = False
         self._was_ahead = False
         self._grouped = self._grouping and self._manners.ceiling >= GROUPED
-        before = b"RSET\r\n" if self.dirty else b""
         self._step = _RSET if self.dirty else _MAIL
-        self._write(
-            before + (self._group(index) if self._grouped else mail_line(self._envelopes[index], self._extensions))
-        )
+        commands = group if self._grouped else mail_line
+        self._write((b"RSET\r\n" if self.dirty else b"") + commands(self._envelopes[index], self._extensions))
 
     def _next(self, *, dirty: bool) -> None:
         self.dirty = dirty
