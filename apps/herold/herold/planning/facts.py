@@ -1,17 +1,16 @@
 """What the ledger says about the audience, in one statement: the audience is chosen once, and counted in every way.
 
-A sampled plan asks the same of people drawn by id: every id of the range is as likely as any other, ids that nobody has
-count as nobody, so that a count times (range / drawn) is unbiased whatever was deleted, and no table is read whole.
+A sampled plan asks the same of those whose address has one of the lowest hashes (people without an address: whose id
+has): a fair sample, the same one for two revisions, with everybody who shares an address in it together.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import TypeVar
 
+from herold.audience.sampling import estimate
 from herold.audience.statement import audience_statement, tune
 from herold.ledger.database import Connection, one
 from herold.planning.plan import Estimate
@@ -20,8 +19,8 @@ from herold.resources.resolved import ResolvedCampaign
 Key = TypeVar("Key")
 
 TOP_DOMAINS = 20
-SAMPLE = 30_000  # ids drawn; the interval is then at most +-0.6 % of the contacts
-_Z = 1.959964  # of the normal distribution, two-sided 95 %
+SAMPLE = 20_000  # people looked at; the interval is then at most +-0.7 % of all
+_WHOLE = 1 << 32
 
 
 @dataclass(slots=True)
@@ -39,6 +38,8 @@ class Facts:
     overlaps: dict[int, int] = field(default_factory=dict)
     added: int | None = None
     removed: int | None = None
+    looked_at: int = 0
+    seeds_suppressed: int = 0
 
 
 def count_facts(
@@ -51,7 +52,7 @@ def count_facts(
     sampled: bool,
 ) -> Facts:
     """Count inside the caller's transaction. `attributes`: who lacks them; `runs`: who is in them too."""
-    drawn = _draw(connection, resolved) if sampled else None
+    drawn = _draw(connection) if sampled else None
     if drawn is None:
         tune(connection)
     else:
@@ -59,6 +60,7 @@ def count_facts(
     sample = None if drawn is None else "drawn"
     statement = audience_statement(resolved, prefix="a_", sample=sample)
     parameters: dict[str, object] = {
+        "channel": resolved.campaign.spec.message.channel,
         **statement.parameters,
         "attributes": list(attributes),
         "runs": list(runs),
@@ -67,8 +69,9 @@ def count_facts(
     parts = [f"audience AS MATERIALIZED ({statement.sql})", _REACHED, _DOMAINS]
     counts = [_COUNTS]
     if drawn is not None:
-        parts.insert(0, "drawn AS MATERIALIZED (SELECT unnest(%(ids)s::bigint[]) AS contact_id)")
-        parameters["ids"] = drawn.ids
+        parts.insert(0, _DRAWN)
+        counts.append(_LOOKED_AT)
+        parameters.update(below=drawn.share.to_bytes(4, "big"), share=drawn.share)
     if attributes:
         counts.append(_LACKING)
     if runs:
@@ -85,9 +88,17 @@ def count_facts(
     for what, name, extra, people in connection.execute(query.encode(), parameters):
         _keep(facts, what, name, extra, people)
     facts.size = sum(facts.groups.values())
-    return facts if drawn is None else _scaled(facts, drawn)
+    return facts if drawn is None else _scaled(facts, drawn.population)
 
 
+_DRAWN = """drawn AS MATERIALIZED (
+    SELECT e.contact_id FROM endpoint e WHERE e.channel = %(channel)s AND e.address_hash < %(below)s
+    UNION ALL
+    SELECT c.id FROM contact c WHERE (hashint8extended(c.id, 0) & 4294967295) < %(share)s
+    AND NOT EXISTS (SELECT FROM endpoint e WHERE e.contact_id = c.id AND e.channel = %(channel)s))"""
+_LOOKED_AT = """
+    SELECT 'looked_at', NULL, NULL, count(*) FROM contact c JOIN drawn ON drawn.contact_id = c.id
+    WHERE NOT c.seed AND c.erased_at IS NULL"""
 _REACHED = "reached AS NOT MATERIALIZED (SELECT * FROM audience WHERE verdict IS NULL)"
 _DOMAINS = """domains AS MATERIALIZED (
     SELECT domain, count(*) AS people, row_number() OVER (ORDER BY count(*) DESC, domain) AS place
@@ -131,6 +142,8 @@ def _keep(facts: Facts, what: str, name: str | None, extra: int | None, people: 
             facts.lacking[str(name)] = people
         case "overlap":
             facts.overlaps[int(extra or 0)] = people
+        case "looked_at":
+            facts.looked_at = people
         case "added":
             facts.added = people
         case _:
@@ -139,50 +152,35 @@ def _keep(facts: Facts, what: str, name: str | None, extra: int | None, people: 
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Ids drawn from a range of `population` ids."""
+    """`share` of 2^32 hashes are drawn, of `population` people."""
 
-    ids: list[int]
+    share: int
     population: int
 
 
-def _draw(connection: Connection, resolved: ResolvedCampaign) -> _Drawn | None:
+def _draw(connection: Connection) -> _Drawn | None:
     """None: there are so few that all of them are counted."""
-    low, high = one(connection, "SELECT min(id), max(id) FROM contact")
-    if low is None or high - low + 1 <= 2 * SAMPLE:
-        return None
-    # The same campaign draws the same people: a plan that is made again says the same.
-    chance = random.Random(resolved.intent_digest())  # noqa: S311 - no secret
-    return _Drawn(sorted(chance.sample(range(low, high + 1), SAMPLE)), high - low + 1)
+    population = int(one(connection, "SELECT count(*) FROM contact WHERE NOT seed AND erased_at IS NULL")[0])
+    return None if population <= 2 * SAMPLE else _Drawn(SAMPLE * _WHOLE // population, population)
 
 
-def _scaled(facts: Facts, drawn: _Drawn) -> Facts:
-    asked, population = len(drawn.ids), drawn.population
-    low, high = wilson(facts.size, asked)
-    size = round(facts.size * population / asked)
-    scale = population / asked
+def _scaled(facts: Facts, population: int) -> Facts:
+    known = estimate(facts.size, facts.looked_at, population)
+    scale = population / max(1, facts.looked_at)
     return Facts(
-        size=size,
-        estimate=Estimate(int(low * population), round(high * population + 0.5), asked, population),
+        size=known.people,
+        estimate=Estimate(known.low, known.high, facts.looked_at, population),
         left_out=_times(facts.left_out, scale),
-        groups=apportioned(facts.groups, size),
-        locales=apportioned(facts.locales, size),
+        groups=apportioned(facts.groups, known.people),
+        locales=apportioned(facts.locales, known.people),
         domains=_times(facts.domains, scale),
         domain_count=facts.domain_count,
         lacking=_times(facts.lacking, scale),
         overlaps=_times(facts.overlaps, scale),
         added=None if facts.added is None else round(facts.added * scale),
         removed=None if facts.removed is None else round(facts.removed * scale),
+        looked_at=facts.looked_at,
     )
-
-
-def wilson(hits: int, asked: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927): it keeps its promise for shares near 0 and 1 too."""
-    if asked == 0:
-        return 0.0, 1.0
-    share, square = hits / asked, _Z * _Z
-    centre = (share + square / (2 * asked)) / (1 + square / asked)
-    half = _Z * sqrt(share * (1 - share) / asked + square / (4 * asked * asked)) / (1 + square / asked)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _times(counts: Mapping[Key, int], scale: float) -> dict[Key, int]:

@@ -54,6 +54,7 @@ def _environment() -> Environment:
             "signed": words.signed,
             "people": words.people,
             "share": words.share,
+            "spaced": words.spaced,
             "money": words.money,
             "length": words.length,
             "length_of": len,
@@ -82,10 +83,13 @@ def _funnel(plan: Plan) -> Markup:
     whole = plan.size + plan.left_out_people
     rows = [
         Row("In the segments", whole, words.number(whole), quiet=True),
-        *(Row(each.sentence, each.people, f"−{words.number(each.people)}", quiet=True) for each in plan.left_out),
+        *(
+            Row(words.spaced(each.reason), each.people, f"−{words.number(each.people)}", quiet=True)
+            for each in plan.left_out
+        ),
         Row("Get the message", plan.size, words.number(plan.size)),
     ]
-    return bar_chart(rows, label="From everybody in the segments to those who get the message", longest=90)
+    return bar_chart(rows, label="From everybody in the segments to those who get the message")
 
 
 def _domains(plan: Plan) -> Markup:

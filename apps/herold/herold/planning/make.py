@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from herold.audience.addresses import domain_of, normalise
+from herold.audience.addresses import address_hash, domain_of, normalise
 from herold.audience.reasons import Reason
-from herold.audience.statement import audience_statement, tune
-from herold.ledger.database import Connection
+from herold.audience.sampling import sample_contacts
+from herold.ledger.database import Connection, one
 from herold.ledger.senders import DEFAULT_LANE
 from herold.ledger.times import DueZone, all_zones, due_zones
 from herold.message.compose import Composer, Recipient
@@ -52,19 +52,21 @@ def make_plan(
 ) -> Plan:
     """What the campaign would do, and what is wrong with it. Nothing is written.
 
-    `key` is the installation's. `revision` names what the plan is compared with (empty: with nothing); `against` is
-    the campaign there, None when it was not there. `sampled` estimates from some of the people; `real_samples` renders
-    a few real people's messages too, which must not leave this machine. Raises InvalidInput for a template that can't
-    be compiled, Refused for an audience with too many conditions.
+    `key` is the installation's: seed addresses are looked up with it; samples are signed by nobody. `revision` names
+    what the plan is compared with (empty: with nothing); `against` is the campaign there, None when it was not there.
+    `sampled` estimates from some of the people; `real_samples` renders a few real people's messages too, which must
+    not leave this machine. Raises InvalidInput for a template that can't be compiled, Refused for an audience with too
+    many conditions.
     """
-    composer = Composer(resolved, run_id=1, key=key, clock=now.timestamp)
+    # A sample's links must not work: they would unsubscribe whoever got a true delivery.
+    composer = Composer(resolved, run_id=1, key=b"samples are signed by nobody", clock=now.timestamp)
     samples = made_up_samples(resolved, composer)
     proof = resolved.campaign.spec.mode == "Proof"
     due_at = now if proof else due_zones(resolved.campaign.spec.schedule, ())[0].due_at
     with _one_moment(connection):
         standing = read_standing(connection, resolved, due_at=due_at)
         if proof:
-            facts = _seed_facts(resolved)
+            facts = _seed_facts(connection, resolved, key)
         else:
             facts = count_facts(
                 connection,
@@ -103,36 +105,36 @@ def _one_moment(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _seed_facts(resolved: ResolvedCampaign) -> Facts:
+def _seed_facts(connection: Connection, resolved: ResolvedCampaign, key: bytes) -> Facts:
     """A proof goes to the sender's seed addresses and to nobody else, each once."""
     facts = Facts()
-    for address, locale in {normalise(seed.address): seed.locale for seed in resolved.sender.spec.seeds}.items():
+    seeds = {normalise(seed.address): seed.locale for seed in resolved.sender.spec.seeds}
+    for address, locale in seeds.items():
         domain = domain_of(address)
         facts.size += 1
         facts.domains[domain] = facts.domains.get(domain, 0) + 1
         facts.locales[locale] = facts.locales.get(locale, 0) + 1
         facts.groups[None, 0] = facts.groups.get((None, 0), 0) + 1
     facts.domain_count = len(facts.domains)
+    facts.seeds_suppressed = int(
+        one(
+            connection,
+            "SELECT count(*) FROM suppression WHERE address_hash = ANY (%s)",
+            ([address_hash(key, address) for address in seeds],),
+        )[0]
+    )
     return facts
 
 
 def _real_samples(connection: Connection, resolved: ResolvedCampaign, composer: Composer) -> tuple[Sample, ...]:
-    statement = audience_statement(resolved, prefix="a_")
-    tune(connection)
-    rows = connection.execute(
-        f"""SELECT c.id, e.address, c.locale, c.attributes FROM ({statement.sql}) a
-            JOIN contact c ON c.id = a.contact_id JOIN endpoint e ON e.contact_id = c.id AND e.channel = 'Email'
-            WHERE a.verdict IS NULL ORDER BY a.contact_id LIMIT {REAL_SAMPLES}""".encode(),  # noqa: S608
-        statement.parameters,
-    ).fetchall()
     return tuple(
         sample(
             composer,
-            composer.template.content(locale).locale,
+            composer.template.content(person.locale).locale,
             "Real",
-            Recipient(index, contact_id, address, locale, attributes),
+            Recipient(index, person.contact_id, person.address, person.locale, person.attributes),
         )
-        for index, (contact_id, address, locale, attributes) in enumerate(rows)
+        for index, person in enumerate(sample_contacts(connection, resolved, REAL_SAMPLES))
     )
 
 

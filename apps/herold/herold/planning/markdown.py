@@ -20,7 +20,7 @@ from herold.planning.words import (
 )
 
 _ROWS = 20
-_ACTIVE = re.compile(r"[\\`*_{}\[\]<>&|~@#:]|(?<=www)\.", re.IGNORECASE)
+_ACTIVE = re.compile(r"[\\`*_{}\[\]<>&|~@#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def as_markdown(plan: Plan) -> str:
@@ -194,8 +194,8 @@ def _overlaps(plan: Plan) -> list[str]:
 
 
 def _times(plan: Plan) -> list[str]:
-    zones = plan.pace.zones[:_ROWS]
-    counts = told_cells([zone.people for zone in plan.pace.zones])
+    zones = plan.pace.greatest_zones
+    counts = told_cells([zone.people for zone in zones])
     rows = [
         (
             escaped(zone.name),
@@ -204,7 +204,7 @@ def _times(plan: Plan) -> list[str]:
             escaped(counts[index]),
             escaped(told(zone.expired)),
         )
-        for index, zone in enumerate(zones)
+        for index, zone in enumerate(zones[:_ROWS])
     ]
     if not rows:
         return []

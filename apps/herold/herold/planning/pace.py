@@ -78,6 +78,11 @@ class Pace:
         return self.people - self.sent
 
     @property
+    def greatest_zones(self) -> tuple[ZonePace, ...]:
+        """The zones with most people first."""
+        return tuple(sorted(self.zones, key=lambda zone: (-zone.people, zone.zone)))
+
+    @property
     def duration(self) -> timedelta:
         """From the first message to the last."""
         return self.last - self.first if self.first and self.last else timedelta()

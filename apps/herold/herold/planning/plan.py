@@ -28,7 +28,7 @@ class Violation:
 class Estimate:
     """How sure a sampled plan is: with 95 % probability between `low` and `high` people get the message.
 
-    `sampled` of the `contacts` people in the ledger were looked at.
+    `sampled` of the `contacts` people in the ledger were looked at; all other counts are scaled up from them.
     """
 
     low: int

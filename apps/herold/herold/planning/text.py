@@ -126,7 +126,7 @@ def _times(plan: Plan) -> list[str]:
             f"{zone.name}: {short_moment(zone.first, plan.time_zone)} to {short_moment(zone.last, plan.time_zone)}",
             number(zone.people) + (f", {number(zone.expired)} expire" if zone.expired else ""),
         )
-        for zone in plan.pace.zones
+        for zone in plan.pace.greatest_zones
     ]
     return _table("First and last send by zone", rows)
 

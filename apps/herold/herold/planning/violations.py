@@ -118,6 +118,13 @@ def _people(resolved: ResolvedCampaign, facts: Facts) -> Iterator[Violation]:
 
 
 def _notes(resolved: ResolvedCampaign, facts: Facts, standing: Standing) -> Iterator[Violation]:
+    if facts.seeds_suppressed:
+        yield Violation(
+            "warning",
+            "SeedSuppressed",
+            f"{number(facts.seeds_suppressed)} of the seed addresses of this proof are suppressed, and get nothing.",
+            "Name other seeds in the SenderProfile.",
+        )
     for run in standing.others:
         count = facts.overlaps.get(run.run_id, 0)
         if run.repeat and facts.size and count >= REPEAT_SHARE * facts.size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from re import sub
 from zoneinfo import ZoneInfo
 
 from herold.message.values import clean
@@ -79,6 +80,11 @@ def short_moment(at: datetime | None, zone: str) -> str:
         return "–"
     local = at.astimezone(ZoneInfo(zone))
     return f"{local.day} {local:%b %H:%M}"
+
+
+def spaced(reason: str) -> str:
+    """`No consent` for NoConsent."""
+    return sub(r"(?<=[a-z])([A-Z])", lambda found: f" {found[1].lower()}", reason)
 
 
 def one_line(text: str, most: int = 200) -> str:
