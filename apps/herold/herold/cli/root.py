@@ -9,6 +9,8 @@ from herold.cli.command import Group, command
 from herold.cli.completion import script
 from herold.cli.hold import hold
 from herold.cli.ledger import ledger
+from herold.cli.run import run
+from herold.cli.send_test import send_test
 from herold.cli.status import status
 from herold.cli.validate import validate
 from herold.cli.worker import worker
@@ -39,5 +41,5 @@ def completion(shell: str) -> None:
     click.echo(script(herold, shell))
 
 
-for each in (validate, worker, status, suspend, resume, stop, hold, ledger, completion):
+for each in (validate, send_test, run, worker, status, suspend, resume, stop, hold, ledger, completion):
     herold.add_command(each)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import LiteralString
 
 from herold.errors import NotFound
 from herold.ledger.database import Connection, one
 from herold.ledger.runs import latest_run
+from herold.resources.resolved import ResolvedCampaign
 
 
 def find_run(connection: Connection, campaign: str | None, run_id: int | None) -> int:
@@ -73,3 +75,28 @@ _KNOWN: dict[str, LiteralString] = {
 def is_known(connection: Connection, scope: str, target: str) -> bool:
     """Whether the ledger has anything of that team, sender or campaign (`target` as a hold spells it)."""
     return bool(one(connection, _KNOWN[scope], (target,))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingRun:
+    """The run that a campaign's occurrence has already."""
+
+    run_id: int
+    suspended: bool
+
+
+def existing_run(connection: Connection, resolved: ResolvedCampaign) -> ExistingRun | None:
+    """The run of this very occurrence, open or closed; None when it never started."""
+    campaign = resolved.campaign
+    row = connection.execute(
+        "SELECT id, suspended AND state = 'Open' FROM run WHERE (namespace, name, occurrence) = (%s, %s, %s)",
+        (campaign.metadata.namespace, campaign.metadata.name, campaign.spec.occurrence),
+    ).fetchone()
+    return None if row is None else ExistingRun(*row)
+
+
+def next_occurrence(connection: Connection, resolved: ResolvedCampaign) -> int:
+    """The least occurrence of this campaign that is greater than all that have run."""
+    metadata = resolved.campaign.metadata
+    query = "SELECT coalesce(max(occurrence), 0) + 1 FROM run WHERE (namespace, name) = (%s, %s)"
+    return int(one(connection, query, (metadata.namespace, metadata.name))[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from herold.resources.campaign import Campaign
@@ -16,6 +16,8 @@ from herold.resources.template import MessageTemplate
 
 # What may change while the meaning stays: brakes and notes are not part of the intent.
 _BRAKES = ("suspend",)
+# No declared name holds a ~: the proof of a campaign is never taken for the campaign.
+PROOF = "~proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,21 @@ class ResolvedCampaign:
         where = self.shared_namespace if reference.scope == "Shared" else namespace
         return next(s for s in self.segments if s.metadata.namespace == where and s.metadata.name == reference.name)
 
+    def as_proof(self, occurrence: int, *, locale: str | None = None) -> ResolvedCampaign:
+        """The same message to the sender's seed addresses: each in the seed's own locale, or all in `locale`."""
+        metadata, spec, sender = self.campaign.metadata, self.campaign.spec, self.sender.spec
+        campaign = self.campaign.model_copy(
+            update={
+                "metadata": metadata.model_copy(update={"name": metadata.name + PROOF}),
+                "spec": spec.model_copy(
+                    update={"mode": "Proof", "occurrence": occurrence, "suspend": False, "repeat_policy": "Allow"}
+                ),
+            }
+        )
+        seeds = sender.seeds if locale is None else [s.model_copy(update={"locale": locale}) for s in sender.seeds]
+        profile = self.sender.model_copy(update={"spec": sender.model_copy(update={"seeds": seeds})})
+        return replace(self, campaign=campaign, sender=profile)
+
     def to_json(self) -> dict[str, Any]:
         """As the run keeps it; `from_json` reads it back."""
         return {
@@ -54,7 +71,7 @@ class ResolvedCampaign:
     def from_json(cls, content: dict[str, Any]) -> ResolvedCampaign:
         """Raises pydantic.ValidationError for what a newer program pinned."""
         return cls(
-            Campaign.model_validate(content["campaign"]),
+            _campaign(content["campaign"]),
             tuple(Segment.model_validate(segment) for segment in content["segments"]),
             MessageTemplate.model_validate(content["template"]),
             SenderProfile.model_validate(content["sender"]),
@@ -84,6 +101,15 @@ class ResolvedCampaign:
                 "from": sender.from_.address.lower(),
             }
         )
+
+
+def _campaign(content: dict[str, Any]) -> Campaign:
+    metadata = content["metadata"]
+    name = metadata["name"]
+    if not name.endswith(PROOF):
+        return Campaign.model_validate(content)
+    campaign = Campaign.model_validate({**content, "metadata": {**metadata, "name": name.removesuffix(PROOF)}})
+    return campaign.model_copy(update={"metadata": campaign.metadata.model_copy(update={"name": name})})
 
 
 def _plain(resource: Resource) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""A small declared world in files, a ledger, and `herold` as people start it: a process with arguments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from parts.campaigns import small_campaign
+
+from herold.ledger.database import Connection, connect
+from herold.resources.resolved import ResolvedCampaign
+
+DEADLINE = 60.0
+CANARY = "canary-7f3a"  # part of every address and name here: it must not turn up where it does not belong
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be JSON and nothing else."""
+        return json.loads(self.out)
+
+
+@dataclass(slots=True)
+class World:
+    """`herold(…)` runs one command in it."""
+
+    folder: Path
+    state: Path
+    database: str | None = None
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "campaigns"
+
+    def declare(self, resolved: ResolvedCampaign) -> None:
+        """Write every resource to a file of its own."""
+        self.files.mkdir(exist_ok=True)
+        for kind, content in resolved.to_json().items():
+            if kind == "sharedNamespace":
+                continue
+            for each in content if isinstance(content, list) else [content]:
+                (self.files / f"{each['kind']}-{each['metadata']['name']}.yaml").write_text(yaml.safe_dump(each))
+
+    def settings(self) -> dict[str, str]:
+        """The environment of a command."""
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
+        environ |= {"HEROLD_STATE_DIR": str(self.state), "HEROLD_SINGLE_NODE": "true", **self.environ}
+        if self.database is not None:
+            environ["HEROLD_DATABASE_URL"] = self.database
+        return environ
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that goes on; the caller ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "herold.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.settings(),
+            cwd=self.folder,
+        )
+
+    def herold(self, *arguments: str, given: str = "") -> Said:
+        """Run one command to its end, with `given` on standard input, which is no terminal."""
+        done = subprocess.run(
+            [sys.executable, "-m", "herold.cli", *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            env=self.settings(),
+            cwd=self.folder,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def must(self, *arguments: str, given: str = "") -> Said:
+        """The same, for what must succeed."""
+        said = self.herold(*arguments, given=given)
+        assert said.code == 0, f"herold {' '.join(arguments)}: {said}"
+        return said
+
+    def ledger(self) -> Connection:
+        """A connection; the caller closes it."""
+        assert self.database is not None
+        return connect(self.database)
+
+    def trace(self) -> dict[str, int]:
+        """Rows by table: what a refused command must leave as it was."""
+        with self.ledger() as connection:
+            tables = connection.execute(
+                "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'herold'::regnamespace "
+                "AND c.relkind = 'r' ORDER BY 1"
+            ).fetchall()
+            counted: dict[str, int] = {}
+            for (table,) in tables:
+                row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+                assert row is not None
+                counted[table] = row[0]
+            return counted
+
+
+def hello(port: int = 2525, **overrides: Any) -> ResolvedCampaign:
+    """The campaign `campaigns-shop/hello` in two locales, to everybody, over a relay on `port`."""
+    contents = [
+        {"locale": "en", "subject": "Hello", "text": "Hello {{ contact.first_name }}\n{{ unsubscribe_url }}\n"},
+        {"locale": "pl", "subject": "Witaj", "text": "Witaj {{ contact.first_name }}\n{{ unsubscribe_url }}\n"},
+    ]
+    sender = {"seeds": [{"address": "anna@team.example", "locale": "en"}], **overrides.pop("sender", {})}
+    return small_campaign(port=port, template={"contents": contents}, sender=sender, **overrides)
+
+
+def addresses(count: int) -> list[str]:
+    return [f"{CANARY}-{index}@mail{index % 3}.example" for index in range(count)]
