@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from cli.world import CANARY, DEADLINE, World, addresses, hello
 from parts.people import add_people
 from parts.smtp_sink import SmtpSink, smtp_sink

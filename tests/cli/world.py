@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from parts.campaigns import small_campaign
 
 from herold.ledger.database import Connection, connect
 from herold.resources.resolved import ResolvedCampaign
+from parts.campaigns import small_campaign
 
 DEADLINE = 60.0
 CANARY = "canary-7f3a"  # part of every address and name here: it must not turn up where it does not belong

@@ -7,6 +7,8 @@ import click
 from herold.cli.brakes import resume, stop, suspend
 from herold.cli.command import Group, command
 from herold.cli.completion import script
+from herold.cli.deliveries import deliveries
+from herold.cli.explain import explain
 from herold.cli.hold import hold
 from herold.cli.ledger import ledger
 from herold.cli.run import run
@@ -41,5 +43,19 @@ def completion(shell: str) -> None:
     click.echo(script(herold, shell))
 
 
-for each in (validate, send_test, run, worker, status, suspend, resume, stop, hold, ledger, completion):
+for each in (
+    validate,
+    send_test,
+    run,
+    worker,
+    status,
+    suspend,
+    resume,
+    stop,
+    hold,
+    deliveries,
+    explain,
+    ledger,
+    completion,
+):
     herold.add_command(each)

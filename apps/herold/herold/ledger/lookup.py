@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
 from herold.errors import NotFound
 from herold.ledger.database import Connection, one
-from herold.ledger.runs import latest_run
-from herold.resources.resolved import ResolvedCampaign
+
+if TYPE_CHECKING:  # models take a quarter of a second to read in, and most commands need none
+    from herold.resources.resolved import ResolvedCampaign
 
 
 def find_run(connection: Connection, campaign: str | None, run_id: int | None) -> int:
@@ -26,7 +27,12 @@ def find_run(connection: Connection, campaign: str | None, run_id: int | None) -
     if campaign is None:
         raise NotFound("which run?", hint="name its campaign, or --run ID")
     namespace, _, name = full_name(connection, "run", campaign).rpartition("/")
-    return latest_run(connection, namespace or None, name)
+    row = connection.execute(
+        "SELECT id FROM run WHERE (namespace, name) = (%s, %s) ORDER BY id DESC LIMIT 1", (namespace, name)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"the ledger knows no run of {campaign[:200]}", hint="see: herold status")
+    return int(row[0])
 
 
 def sender_id(connection: Connection, sender: str) -> int:

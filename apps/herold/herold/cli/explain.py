@@ -1,0 +1,80 @@
+"""`herold explain`: why this person did, or did not, get it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from herold.cli.command import as_format, command, with_run
+
+if TYPE_CHECKING:
+    from herold.contacts.finding import Who
+
+
+@command(
+    "explain",
+    "herold explain spring-sale --contact 4711",
+    "herold explain spring-sale --external-id C-20931",
+    "herold explain spring-sale --address-stdin < address.txt",
+)
+@with_run
+@click.option("--contact", "contact_id", type=click.IntRange(min=1), help="The person, by the ledger's id.")
+@click.option("--external-id", help="The person, by the company's id.")
+@click.option(
+    "--address-stdin",
+    is_flag=True,
+    help="The person, by the address on standard input: arguments are seen by everybody on a machine.",
+)
+@as_format("table", "json")
+def explain(
+    campaign: str | None,
+    run_id: int | None,
+    contact_id: int | None,
+    external_id: str | None,
+    format_: str,
+    *,
+    address_stdin: bool,
+) -> None:
+    """Say why one person did or did not get a campaign, when, and what the server answered."""
+    from herold.cli.explaining import sentences
+    from herold.cli.output import print_json
+    from herold.contacts.finding import find
+    from herold.ledger.counts import run_status
+    from herold.ledger.database import one
+    from herold.ledger.deliveries import frozen_delivery, not_frozen
+    from herold.ledger.lookup import find_run
+    from herold.processes.ledger import open_ledger
+    from herold.settings import read_settings
+
+    settings = read_settings()
+    who = _who(contact_id, external_id, address_stdin=address_stdin)
+    with open_ledger(settings) as ledger:
+        found = find_run(ledger.connection, campaign, run_id)
+        contact = find(ledger.connection, who, key=ledger.key)
+        run = run_status(ledger.connection, [found])[0]
+        story = frozen_delivery(ledger.connection, found, contact) or not_frozen(ledger.connection, found, contact)
+        now = one(ledger.connection, "SELECT now()")[0]
+    said = sentences(run, story, now)
+    if format_ == "json":
+        from herold.ledger.deliveries import Frozen
+
+        kind = {"delivery": story} if isinstance(story, Frozen) else {"audience": story}
+        name = f"{run.namespace}/{run.name}"
+        print_json({"campaign": name, "run": run.run_id, "contactId": contact, **kind, "sentences": said})
+    else:
+        for sentence in said:
+            click.echo(sentence)
+
+
+def _who(contact_id: int | None, external_id: str | None, *, address_stdin: bool) -> Who:
+    from herold.contacts.finding import ContactId, ExternalId, MailAddress
+
+    if (contact_id is not None) + (external_id is not None) + address_stdin != 1:
+        raise click.UsageError("say who is meant: one of --contact, --external-id and --address-stdin")
+    if contact_id is not None:
+        return ContactId(contact_id)
+    if external_id is not None:
+        return ExternalId(external_id)
+    return MailAddress(sys.stdin.readline(1_000).strip())
