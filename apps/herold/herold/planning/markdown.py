@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from herold.planning.plan import Against, Plan, Sample
-from herold.planning.privacy import LEAST, told, told_cells, told_names
+from herold.planning.privacy import HIDDEN, LEAST, told, told_cells, told_names
 from herold.planning.words import (
     headline,
     length,
@@ -20,6 +20,7 @@ from herold.planning.words import (
 )
 
 _ROWS = 20
+_FEW = re.compile(r"(?<![0-9,.])(?:1 person|[1-9] people)\b")
 _ACTIVE = re.compile(r"[\\`*_{}\[\]<>&|~@#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
@@ -82,17 +83,15 @@ def _violations(plan: Plan) -> list[str]:
     lines = []
     for each in plan.violations:
         mark = "❌ **Error**" if each.severity == "error" else "⚠️ **Warning**"
-        message = each.message
-        if each.people is not None and 0 < each.people < LEAST:
-            message = _without_small(message)
-        lines.append(f"- {mark} {escaped(each.reason)}: {escaped(message)} *{escaped(each.fix)}*")
+        message = escaped(_without_small(each.message))
+        lines.append(f"- {mark} {escaped(each.reason)}: {message} *{escaped(each.fix)}*")
     return lines
 
 
 def _without_small(message: str) -> str:
-    """The message of a violation about fewer than ten people, its count hidden."""
-    message = re.sub(r"\b1 person\b|\b[1-9] people\b", f"<{LEAST} people", message)
-    return re.sub(r" \(<?[0-9]+ %\)", "", message)
+    """The message of a violation; when it is about fewer than ten people, their number is hidden."""
+    hidden, small = _FEW.subn(f"{HIDDEN} people", message)
+    return re.sub(r" \(<?[0-9]+ %\)", "", hidden) if small else message
 
 
 def _facts(plan: Plan) -> list[str]:
@@ -194,21 +193,20 @@ def _overlaps(plan: Plan) -> list[str]:
 
 
 def _times(plan: Plan) -> list[str]:
+    # Without the people of each: beside those by time zone they would tell how few have none.
     zones = plan.pace.greatest_zones
-    counts = told_cells([zone.people for zone in zones])
     rows = [
         (
             escaped(zone.name),
             escaped(short_moment(zone.first, plan.time_zone)),
             escaped(short_moment(zone.last, plan.time_zone) if zone.people >= LEAST else "–"),
-            escaped(counts[index]),
             escaped(told(zone.expired)),
         )
-        for index, zone in enumerate(zones[:_ROWS])
+        for zone in zones[:_ROWS]
     ]
     if not rows:
         return []
-    lines = table(("Zone", "First", "Last", "People", "Expire"), rows, right=2)
+    lines = table(("Zone", "First", "Last", "Expire"), rows)
     if len(plan.pace.zones) > _ROWS:
         lines += ["", f"and {len(plan.pace.zones) - _ROWS} more zones"]
     return ["#### When", "", *_folded(f"First and last send by zone (times in {plan.time_zone})", lines)]
