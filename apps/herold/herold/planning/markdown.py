@@ -28,7 +28,7 @@ def as_markdown(plan: Plan) -> str:
     """Real samples are left out, whatever the plan holds. Ends with a line break."""
     small = 0 < plan.size < LEAST or 0 < plan.pace.sent < LEAST or 0 < plan.left_out_people < LEAST
     parts: list[Iterable[str]] = [
-        [f"### {escaped(plan.campaign)} #{plan.occurrence}"],
+        [f"### Plan of {escaped(plan.campaign)}, occurrence {plan.occurrence}"],
         [f"**{escaped(_hidden_headline(plan) if small or 0 < plan.pace.expired < LEAST else headline(plan))}**"],
         _violations(plan),
         _facts(plan),
@@ -183,7 +183,7 @@ def _overlaps(plan: Plan) -> list[str]:
         (
             escaped(each.campaign),
             escaped(short_moment(each.due_at, plan.time_zone)),
-            each.state,
+            escaped(each.state),
             escaped(told(each.people)),
         )
         for each in plan.overlaps

@@ -12,6 +12,8 @@ from math import ceil, floor, log10
 
 from minijinja import Markup, escape
 
+from herold.message.values import clean
+
 __all__ = [
     "CONTENT_POLICY",
     "CSS",
@@ -56,13 +58,14 @@ class Line:
 
 
 def document(title: str, body: str) -> str:
-    """A whole page around `body`, which is HTML already."""
+    """A whole page around `body`, which is HTML already. Controls and what turns the writing round become spaces."""
+    body = "\n".join(clean(line) for line in body.split("\n"))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(CONTENT_POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="robots" content="noindex">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{CSS}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
+        f"<title>{escape(clean(title))}</title>\n<style>\n{CSS}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from herold.message.values import clean
 from herold.planning.plan import Against, Plan, Sample
 from herold.planning.words import (
     headline,
@@ -48,7 +49,7 @@ def as_text(plan: Plan) -> str:
         _times(plan),
         *(_sample(each) for each in plan.samples if each.kind in ("Rich", "Real")),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    return "\n\n".join("\n".join(clean(line) for line in part) for part in parts if part) + "\n"
 
 
 def _title(plan: Plan) -> list[str]:
