@@ -13,7 +13,7 @@ from herold.ledger.database import Connection
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
+@settings(max_examples=100, deadline=None, suppress_health_check=CHECKS)
 @given(world=worlds())
 def test_sql_and_a_naive_reader_agree_about_everybody(any_connection: Connection, world: World) -> None:
     expected = verdicts(world.resolved, world.people, world.suppressed, NOW)
