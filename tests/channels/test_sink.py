@@ -143,6 +143,7 @@ def deliver(sink: SmtpSink, name: str) -> str:
         ("552", "552", "552", 0),
         ("text-451", "451", "250", 1),
         ("text-421", "421", "250", 1),
+        ("drop-rcpt", "closed", "250", 1),
         ("drop-text", "closed", "250", 1),
         ("drop-accepted", "closed", "250", 2),
         ("stall-accepted", "silent", "250", 2),

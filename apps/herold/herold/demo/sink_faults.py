@@ -8,7 +8,8 @@ A fault is given as `KIND:SHARE` (a share of all recipients, 0 to 1) or `KIND=LO
 | 5.1.1 | RCPT | 550 5.1.1 | every try |
 | 552 | text | 552 5.3.4, not accepted | every try |
 | text-421 text-451 | text | that code, not accepted | first try |
-| drop-text | text | closed when the text begins to arrive, not accepted | first try |
+| drop-rcpt | RCPT | closed without a reply | first try |
+| drop-text | text | closed when the text begins to arrive, not accepted (all of it may have left) | first try |
 | drop-accepted | text | accepted and logged, then closed without a reply | first try |
 | stall | RCPT | never answers again on that connection | first try |
 | stall-accepted | text | accepted and logged, then never answers | first try |
@@ -32,6 +33,7 @@ AT_RCPT: dict[str, bytes] = {
     "5.1.1": b"550 5.1.1 no such user\r\n",
     "garbage": GARBAGE,
     "stall": b"",
+    "drop-rcpt": b"",
 }
 AT_TEXT: dict[str, bytes] = {
     "552": b"552 5.3.4 too large\r\n",

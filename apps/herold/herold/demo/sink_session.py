@@ -157,6 +157,8 @@ class Session(asyncio.Protocol):
     def _text(self, data: bytes | bytearray, position: int) -> int:
         """Handle a message text from `position`; how many bytes were taken, 0 when it must wait."""
         state = self._state
+        if len(data) == position:
+            return 0
         if self._fault == "drop-text":
             self._strike("drop-text")
             self.drop()
@@ -303,6 +305,8 @@ class Session(asyncio.Protocol):
             if fault in AT_RCPT:
                 self._strike(fault)
                 self._held = self._held or fault == "stall"
+                if fault == "drop-rcpt":
+                    self._close()
                 return AT_RCPT[fault]
             self._fault = fault
         self._recipients.append(path[1])
