@@ -13,6 +13,7 @@ from parts.people import add_people
 from parts.smtp_sink import SmtpSink, smtp_sink
 
 NAME = "campaigns-shop/hello"
+NOW = ("--now", "--yes", "--workers", "1")
 
 
 def declared(world: World, sink: SmtpSink, people: int, **overrides: object) -> list[str]:
@@ -27,7 +28,7 @@ def declared(world: World, sink: SmtpSink, people: int, **overrides: object) -> 
 def test_a_campaign_reaches_everybody_once_and_is_accounted_for(world: World, tmp_path: Path) -> None:
     with smtp_sink(tmp_path / "accepted.log") as sink:
         everybody = declared(world, sink, 300)
-        said = world.must("run", "hello", "--files", str(world.files), "--now", "--yes")
+        said = world.must("run", "hello", "--files", str(world.files), *NOW)
         assert Counter(recipient for _, recipient in sink.accepted()) == Counter(everybody)
     assert "planned 300 = sent 300 + failed 0 + suppressed 0 + skipped 0 + uncertain 0" in said.out
     assert "lost 0, uncertain 0" in said.out
@@ -39,9 +40,9 @@ def test_a_campaign_reaches_everybody_once_and_is_accounted_for(world: World, tm
 def test_the_same_campaign_again_is_refused_and_reaches_nobody(world: World, tmp_path: Path) -> None:
     with smtp_sink(tmp_path / "accepted.log") as sink:
         declared(world, sink, 5)
-        world.must("run", "hello", "--files", str(world.files), "--now", "--yes")
+        world.must("run", "hello", "--files", str(world.files), *NOW)
         before = world.trace()
-        said = world.herold("run", "hello", "--files", str(world.files), "--now", "--yes")
+        said = world.herold("run", "hello", "--files", str(world.files), *NOW)
         assert len(sink.accepted()) == 5
     assert said.code == 4
     assert "AlreadyRan" in said.err
@@ -54,7 +55,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(world: World, tmp_path
     with smtp_sink(tmp_path / "accepted.log") as sink:
         everybody = declared(world, sink, 400, per_second="60")
         watch = sink.control.watch("dot", 20)
-        running = world.start("run", "hello", "--files", str(world.files), "--now", "--yes", "-o", "json")
+        running = world.start("run", "hello", "--files", str(world.files), *NOW, "-o", "json")
         hit = sink.control.wait_hit(DEADLINE)
         assert hit.number == watch
         running.send_signal(number)
@@ -64,7 +65,7 @@ def test_an_interrupted_run_goes_on_with_the_same_command(world: World, tmp_path
         assert '"uncertain": 0' in out
         assert "go on: the same command" in err
         world.declare(hello(sink.port))  # at full speed; the rate belongs to the platform and is not frozen
-        again = world.must("run", "hello", "--files", str(world.files), "--yes")
+        again = world.must("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert "goes on" in again.err
         assert "FrozenFieldChanged" not in again.err
         assert Counter(recipient for _, recipient in sink.accepted()) == Counter(everybody)
@@ -86,7 +87,7 @@ def test_a_start_that_was_missed_says_how_to_send_it_now(world: World, tmp_path:
     with smtp_sink(tmp_path / "accepted.log") as sink:
         declared(world, sink, 5, schedule={"at": "2020-01-01T09:00:00"})
         before = world.trace()
-        said = world.herold("run", "hello", "--files", str(world.files), "--yes")
+        said = world.herold("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert sink.accepted() == []
     assert said.code == 4
     assert "StartMissed" in said.err
@@ -98,12 +99,12 @@ def test_a_held_campaign_waits_for_a_person(world: World, tmp_path: Path) -> Non
     with smtp_sink(tmp_path / "accepted.log") as sink:
         declared(world, sink, 5)
         world.must("hold", "campaign", NAME, "--reason", "wrong price")
-        said = world.herold("run", "hello", "--files", str(world.files), "--now", "--yes")
+        said = world.herold("run", "hello", "--files", str(world.files), *NOW)
         assert said.code == 4
         assert "wrong price" in said.err
         assert sink.accepted() == []
         world.must("hold", "release", "1")
-        world.must("run", "hello", "--files", str(world.files), "--yes")
+        world.must("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert len(sink.accepted()) == 5
 
 
@@ -111,15 +112,15 @@ def test_a_run_that_a_person_suspended_is_not_resumed_by_running_it_again(world:
     with smtp_sink(tmp_path / "accepted.log") as sink:
         declared(world, sink, 5)
         world.must("hold", "everything", "--reason", "wait")
-        world.herold("run", "hello", "--files", str(world.files), "--now", "--yes")
+        world.herold("run", "hello", "--files", str(world.files), *NOW)
         world.must("suspend", NAME)
         world.must("hold", "release", "1")
-        said = world.herold("run", "hello", "--files", str(world.files), "--yes")
+        said = world.herold("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert said.code == 4
         assert "herold resume" in said.err
         assert sink.accepted() == []
         world.must("resume", NAME)
-        world.must("run", "hello", "--files", str(world.files), "--yes")
+        world.must("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert len(sink.accepted()) == 5
 
 
@@ -127,13 +128,13 @@ def test_a_stopped_run_reaches_nobody_else(world: World, tmp_path: Path) -> None
     with smtp_sink(tmp_path / "accepted.log") as sink:
         declared(world, sink, 5)
         world.must("hold", "everything", "--reason", "wait")
-        world.herold("run", "hello", "--files", str(world.files), "--now", "--yes")
+        world.herold("run", "hello", "--files", str(world.files), *NOW)
         unconfirmed = world.herold("stop", "hello")
         assert unconfirmed.code == 4
         assert world.must("status", "hello", "-o", "json").json["stoppedAt"] is None
         world.must("stop", "hello", "--yes")
         world.must("hold", "release", "1")
-        again = world.herold("run", "hello", "--files", str(world.files), "--yes")
+        again = world.herold("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert again.code == 4
         assert sink.accepted() == []
 
@@ -150,7 +151,7 @@ def test_a_proof_brings_every_locale_to_the_seeds_and_leaves_the_campaign_alone(
         assert "pl, to all seeds" in said.out
         world.must("send-test", "hello", "--files", str(world.files))
         assert len(sink.accepted()) == 4
-        world.must("run", "hello", "--files", str(world.files), "--now", "--yes")
+        world.must("run", "hello", "--files", str(world.files), *NOW)
         assert sorted(recipient for _, recipient in sink.accepted()[4:]) == sorted(everybody)
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
-
 import click
 
 from herold.cli.command import as_format, command, with_run
-
-if TYPE_CHECKING:
-    from herold.contacts.finding import Who
+from herold.cli.person import person, with_person
 
 
 @command(
@@ -20,13 +15,7 @@ if TYPE_CHECKING:
     "herold explain spring-sale --address-stdin < address.txt",
 )
 @with_run
-@click.option("--contact", "contact_id", type=click.IntRange(min=1), help="The person, by the ledger's id.")
-@click.option("--external-id", help="The person, by the company's id.")
-@click.option(
-    "--address-stdin",
-    is_flag=True,
-    help="The person, by the address on standard input: arguments are seen by everybody on a machine.",
-)
+@with_person
 @as_format("table", "json")
 def explain(
     campaign: str | None,
@@ -37,7 +26,11 @@ def explain(
     *,
     address_stdin: bool,
 ) -> None:
-    """Say why one person did or did not get a campaign, when, and what the server answered."""
+    """Say why one person did or did not get a campaign.
+
+    Whether they were in its audience and why not, when it was tried and what the server answered, or what it waits
+    for. No address and no name is printed.
+    """
     from herold.cli.explaining import sentences
     from herold.cli.output import print_json
     from herold.contacts.finding import find
@@ -49,7 +42,7 @@ def explain(
     from herold.settings import read_settings
 
     settings = read_settings()
-    who = _who(contact_id, external_id, address_stdin=address_stdin)
+    who = person(contact_id, external_id, address_stdin=address_stdin)
     with open_ledger(settings) as ledger:
         found = find_run(ledger.connection, campaign, run_id)
         contact = find(ledger.connection, who, key=ledger.key)
@@ -66,15 +59,3 @@ def explain(
     else:
         for sentence in said:
             click.echo(sentence)
-
-
-def _who(contact_id: int | None, external_id: str | None, *, address_stdin: bool) -> Who:
-    from herold.contacts.finding import ContactId, ExternalId, MailAddress
-
-    if (contact_id is not None) + (external_id is not None) + address_stdin != 1:
-        raise click.UsageError("say who is meant: one of --contact, --external-id and --address-stdin")
-    if contact_id is not None:
-        return ContactId(contact_id)
-    if external_id is not None:
-        return ExternalId(external_id)
-    return MailAddress(sys.stdin.readline(1_000).strip())

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from herold.cli.command import DurationType, Group, as_format, with_actor, with_campaign
+from herold.cli.command import DurationType, Function, Group, as_format, with_actor, with_campaign
 from herold.cli.words import instant, span
 
 if TYPE_CHECKING:
     from herold.ledger.database import Connection
     from herold.ledger.holds import HoldScope
-
-Function = TypeVar("Function", bound=Callable[..., object])
 
 
 @click.group(

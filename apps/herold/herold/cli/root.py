@@ -7,10 +7,14 @@ import click
 from herold.cli.brakes import resume, stop, suspend
 from herold.cli.command import Group, command
 from herold.cli.completion import script
+from herold.cli.contacts import contacts
 from herold.cli.deliveries import deliveries
+from herold.cli.demo import demo
 from herold.cli.explain import explain
 from herold.cli.hold import hold
 from herold.cli.ledger import ledger
+from herold.cli.plan import plan
+from herold.cli.report import report
 from herold.cli.run import run
 from herold.cli.send_test import send_test
 from herold.cli.status import status
@@ -39,23 +43,12 @@ def herold() -> None:
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete commands, options and campaigns."""
+    """Print what completes commands and campaigns in a shell."""
     click.echo(script(herold, shell))
 
 
 for each in (
-    validate,
-    send_test,
-    run,
-    worker,
-    status,
-    suspend,
-    resume,
-    stop,
-    hold,
-    deliveries,
-    explain,
-    ledger,
-    completion,
+    *(validate, plan, send_test, run, worker, status, report),
+    *(suspend, resume, stop, hold, deliveries, explain, contacts, demo, ledger, completion),
 ):
     herold.add_command(each)

@@ -47,7 +47,7 @@ def run(
     at_once: bool,
     yes: bool,
 ) -> None:
-    """Freeze the audience, send the campaign, and account for everybody.
+    """Send a campaign, and account for everybody.
 
     Says how many people would get it, and asks. The audience, the texts and the times are pinned when the run starts.
     Ctrl-C ends the workers once they have finished what they have in hand; the same command goes on where it was, also

@@ -21,7 +21,10 @@ COUNTS = ("planned", "sent", "deferred", "failed", "suppressed", "skipped", "unc
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Newest runs to list.")
 @as_format("table", "json")
 def status(campaign: str | None, run_id: int | None, limit: int, format_: str) -> None:
-    """Runs and their counts, the newest first; of one campaign, with what it waits for."""
+    """Runs and their counts, the newest first.
+
+    Of one campaign it says more: when it began, what it waits for, who was left out.
+    """
     from herold.cli.output import note, print_fields, print_json, print_table
     from herold.ledger.counts import run_status
     from herold.ledger.lookup import find_run, regressed
