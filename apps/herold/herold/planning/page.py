@@ -119,7 +119,7 @@ def column_chart(columns: Sequence[Row], *, label: str) -> Markup:
     places = {0: ("start", 0.0), last: ("end", 100.0)} if last else {0: ("middle", 50.0)}
     if last >= 4:
         places[last // 2] = ("middle", (last // 2 + 0.5) * slot)
-    for index, (anchor, x) in places.items():
+    for index, (anchor, x) in sorted(places.items()):
         parts.append(
             f'<text x="{x:.2f}%" y="{_HEIGHT - 6}" text-anchor="{anchor}" class="axis">'
             f"{escape(columns[index].name)}</text>"
