@@ -11,23 +11,31 @@ from herold.ledger.claims import Kind, Receipt, record
 from herold.ledger.database import AsyncConnection
 from herold.worker.evidence import settle, testimony
 
+# Looks further apart than this don't count as watching a lease.
+GAP_SECONDS = leases.TTL_SECONDS / 3
+
 
 class Recovery:
     """Watches other workers' leases.
 
     A lease is taken at once from a worker whose evidence can be locked: it is dead. Otherwise only after it was seen
     expired and unchanged for a whole lease by *this* process's monotonic clock: a clock that jumped, or a ledger that
-    was away, makes nobody's work uncertain.
+    was away, makes nobody's work uncertain. While nobody could look nobody could renew either: that time counts for
+    nothing.
     """
 
     def __init__(self, worker: UUID, evidence: Path) -> None:
         self._worker = worker
         self._evidence = evidence
         self._seen: dict[UUID, tuple[str, float]] = {}
+        self._looked = 0.0
 
     async def step(self, connection: AsyncConnection) -> int:
         """Look once. Returns how many messages became uncertain."""
         found = await leases.others(connection, self._worker)
+        if time.monotonic() - self._looked > GAP_SECONDS:
+            self._seen = {}
+        self._looked = time.monotonic()
         self._seen = {lease.worker: self._since(lease) for lease in found}
         uncertain = 0
         for lease in found:

@@ -93,6 +93,8 @@ class Slot:
                 self.run_id, self._braked = answer.run_id, False
                 receipt = await self._send(answer, sender)
                 self.run_id = None
+                if self._braked:
+                    await self._hang_up()  # a stopped connection begins nothing any more
             if receipt is not None:
                 await self._books.record(receipt)
         finally:
@@ -174,7 +176,7 @@ class Slot:
         worker = self._worker
 
         def on_content(which: int) -> bool:
-            if self._braked or not worker.may_begin() or time.monotonic() > until:
+            if self._braked or worker.stopping or not worker.may_begin() or time.monotonic() > until:
                 return False
             mark(place + indexes[which], BEGUN)
             return True
@@ -193,8 +195,6 @@ class Slot:
         ]
         fault = await relay.send(envelopes, on_content=on_content, on_outcome=on_outcome, timeout=REPLY_SECONDS)
         self._relay_used = time.monotonic()
-        if self._braked:
-            await self._hang_up()  # a stopped connection begins nothing any more
         return fault
 
     async def _judge(self, lane: int, results: Results, fault: RouteFault | None) -> None:
