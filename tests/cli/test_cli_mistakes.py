@@ -88,7 +88,7 @@ def test_what_does_not_exist_is_told_with_what_was_meant(world: World) -> None:
         (["hold", "campaign", "hello", "--reason", "x"], "namespace/hello"),
         (["hold", "domain", f"{CANARY}@mail.example", "--reason", "x"], "without what stands before the @"),
         (["worker", "--sender", "nobody"], "no run has used a sender nobody"),
-        (["plan", "hello", "--files", str(world.files), "--against", "HEAD"], "hint"),
+        (["plan", "hello", "--files", str(world.files), "--against", "HEAD"], "not a git repository"),
         (["contacts", "import", "no.csv", "--schema-from", str(world.files), "--source", "x"], "no.csv cannot be read"),
     ):
         said = world.herold(*arguments)
