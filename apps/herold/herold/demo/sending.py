@@ -16,7 +16,8 @@ from herold.processes.sending import Fleet
 
 KILL_AT = 1 / 3
 _LOOK_SECONDS, _TELL_SECONDS = 0.1, 2.0
-_HUNT_SECONDS = 2.0  # a window is open for a few milliseconds: the kill waits for one, but not for ever
+# A window is open for some milliseconds: the kill waits for one worth it, then for any, but not for ever.
+_HUNT_SECONDS, _WORTH = 2.0, 40
 _SLOWEST = 5.0  # messages a second; slower than that something is wrong
 _RESTARTS = 5
 _BAR = 24
@@ -45,10 +46,8 @@ class Killed:
                FROM outcome WHERE run_id = %s AND position = ANY (%s) AND kind <> 'deferred'""",
             (self.run_id, self.positions),
         )
-        return (
-            f"{len(self.positions)} messages; {row[0]} had been accepted, {row[2]} were sent by others, "
-            f"{row[1]} uncertain"
-        )
+        parts = ((row[0], "accepted (its evidence says so)"), (row[2], "sent by others"), (row[1], "uncertain"))
+        return f"{messages(len(self.positions))}: " + ", ".join(f"{count} {what}" for count, what in parts)
 
 
 @dataclass(slots=True)
@@ -82,10 +81,10 @@ def watch(
             return
         if sending.killed is None and status.sent >= sending.planned * KILL_AT:
             sending.killed = _kill(connection, crew, sending.run_id)
-            say(f"kill -9 {sending.killed.pid}: a worker with {len(sending.killed.positions)} messages in hand")
+            say(f"kill -9 {sending.killed.pid}: a worker with {messages(len(sending.killed.positions))} in hand")
         elif sending.killed is not None and not sending.killed.taken and sending.killed.is_taken(connection):
             sending.killed.taken = True
-            say(f"the others took over from {sending.killed.pid}; {crew.pids()} are at work")
+            say(f"others took over from {sending.killed.pid}; now {' and '.join(map(str, crew.pids()))} work")
         if now - told_at >= _TELL_SECONDS:
             say(_progress(status, (status.sent - told_sent) / (now - told_at)))
             told_at, told_sent = now, status.sent
@@ -97,14 +96,15 @@ def watch(
 
 def _kill(connection: Connection, crew: Fleet, run_id: int) -> Killed:
     """The one that has most in hand, as soon as there is one."""
-    until = time.monotonic() + _HUNT_SECONDS
+    began = time.monotonic()
     pid = crew.pids()[0]
-    while time.monotonic() < until:
+    while (hunted := time.monotonic() - began) < _HUNT_SECONDS:
         row = connection.execute(
             """SELECT w.pid FROM send_window s JOIN worker w ON w.id = s.worker_id
                WHERE s.run_id = %s AND w.pid = ANY (%s) AND w.ended_at IS NULL
-               GROUP BY w.pid ORDER BY sum(cardinality(s.positions)) DESC LIMIT 1""",
-            (run_id, crew.pids()),
+               GROUP BY w.pid HAVING sum(cardinality(s.positions)) >= %s
+               ORDER BY sum(cardinality(s.positions)) DESC LIMIT 1""",
+            (run_id, crew.pids(), _WORTH if hunted < _HUNT_SECONDS / 2 else 1),
         ).fetchone()
         if row is not None:
             pid = int(row[0])
@@ -121,6 +121,11 @@ def _check_pace(crew: Fleet, sending: Sending, seconds: float) -> None:
         raise HeroldError("workers end again and again", hint=f"they say why in {crew.log.name}")
     if seconds > 60 + sending.planned / _SLOWEST:
         raise HeroldError("the campaign does not get on", hint=f"the workers may say why in {crew.log.name}")
+
+
+def messages(count: int) -> str:
+    """`1 message`, `1,200 messages`."""
+    return "1 message" if count == 1 else f"{count:,} messages"
 
 
 def _progress(status: RunStatus, per_second: float) -> str:

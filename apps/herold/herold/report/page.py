@@ -81,8 +81,12 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     ]
     if counts.waiting:
         figures.append(("Still waiting", number(counts.waiting), f"{_percent(counts.waiting, planned)} of planned"))
+    else:
+        figures.append(("Put off", number(report.deferrals), "tries that servers put off"))
     if report.duration is not None:
         figures.append(("Duration", length(report.duration), f"at most {pace(report.peak)}"))
+    else:
+        figures.append(("First due", stamp(report.first_due_at, report.time_zone), place(report.time_zone)))
     return figures
 
 

@@ -36,11 +36,13 @@ def when(report: Report) -> str:
     duration = report.duration
     if report.started_at is None or duration is None:
         return f"First due {_moment(report.first_due_at, report.time_zone)}; nothing was sent yet."
-    end = report.started_at + duration
-    same_day = _local(report.started_at, report).date() == _local(end, report).date()
-    until = f"{_local(end, report):%H:%M:%S}" if same_day else _moment(end, report.time_zone)
+    first, last = _local(report.started_at, report), _local(report.started_at + duration, report)
+    if first.date() == last.date():
+        span = f"on {day(first)} from {first:%H:%M:%S} to {last:%H:%M:%S} {place(report.time_zone)}"
+    else:
+        span = f"from {day(first)} {first:%H:%M:%S} to {day(last)} {last:%H:%M:%S} {place(report.time_zone)}"
     speed = f", {pace(report.outcomes.sent / duration.total_seconds())} on average" if report.outcomes.sent else ""
-    return f"Sent from {_moment(report.started_at, report.time_zone)} to {until}, in {length(duration)}{speed}."
+    return f"Sent {span}: {length(duration)}{speed}."
 
 
 def books(report: Report) -> str:
