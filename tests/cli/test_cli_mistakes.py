@@ -87,7 +87,6 @@ def test_what_does_not_exist_is_told_with_what_was_meant(world: World) -> None:
         (["hold", "release", "7"], "no active hold has the id 7"),
         (["hold", "campaign", "hello", "--reason", "x"], "namespace/hello"),
         (["hold", "domain", f"{CANARY}@mail.example", "--reason", "x"], "without what stands before the @"),
-        (["worker", "--sender", "nobody"], "no run has used a sender nobody"),
         (["plan", "hello", "--files", str(world.files), "--against", "HEAD"], "not a git repository"),
         (["contacts", "import", "no.csv", "--schema-from", str(world.files), "--source", "x"], "no.csv cannot be read"),
     ):
@@ -95,6 +94,8 @@ def test_what_does_not_exist_is_told_with_what_was_meant(world: World) -> None:
         assert said.code == 3, said
         assert words in said.err
         assert CANARY not in said.err
+    said = world.process("worker", "--sender", "nobody")
+    assert (said.code, "no run has used a sender nobody" in said.err) == (3, True)
     assert world.trace() == before
 
 
@@ -131,7 +132,7 @@ def test_another_installation_and_another_environment_are_refused(world: World) 
     ):
         world.environ = {name: value}
         for arguments in (["status"], ["worker"], ["hold", "everything", "--reason", "x"]):
-            said = world.herold(*arguments)
+            said = world.process(*arguments)
             assert said.code == 4, said
             assert reason in said.err
 
@@ -147,7 +148,7 @@ def test_a_ledger_that_went_backwards_stops_sending_until_a_person_accepts_it(wo
     (world.state / "fence.json").write_text('{"system": 1, "timeline": 1, "windows": 5}')
     world.declare(hello())
     for arguments in (["worker"], ["run", "hello", "--files", str(world.files), "--now", "--yes"], ["ledger", "check"]):
-        said = world.herold(*arguments)
+        said = world.process(*arguments)
         assert said.code == 4, said
         assert "LedgerRegressed" in said.err
     assert "nothing is sent" in world.must("status").err

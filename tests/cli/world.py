@@ -1,4 +1,4 @@
-"""A small declared world in files, a ledger, and `herold` as people start it: a process with arguments."""
+"""A small declared world in files, a ledger, and `herold` as people call it: arguments in, words and a code out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from herold.cli import main
 from herold.ledger.database import Connection, connect
 from herold.resources.resolved import ResolvedCampaign
 from parts.campaigns import small_campaign
@@ -77,19 +80,31 @@ class World:
         )
 
     def herold(self, *arguments: str, given: str = "") -> Said:
-        """Run one command to its end, with `given` on standard input, which is no terminal."""
-        done = subprocess.run(
-            [sys.executable, "-m", "herold.cli", *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            env=self.settings(),
-            cwd=self.folder,
-            timeout=DEADLINE,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+        """Run one command to its end, with `given` on standard input, which is no terminal.
+
+        In this process, which has read in the engine already; workers are processes in any case.
+        """
+        out, err = (TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2))
+        before = dict(os.environ), sys.stdin
+        os.environ.clear()
+        os.environ.update(self.settings())
+        sys.stdin = TextIOWrapper(BytesIO(given.encode()), encoding="utf-8")
+        try:
+            with chdir(self.folder), redirect_stdout(out), redirect_stderr(err):
+                code = main(arguments)
+        finally:
+            os.environ.clear()
+            os.environ.update(before[0])
+            sys.stdin = before[1]
+        said = Said(int(code), *(_written(stream) for stream in (out, err)))
+        assert "Traceback" not in said.err, said.err
+        return said
+
+    def process(self, *arguments: str) -> Said:
+        """The same as a process of its own."""
+        running = self.start(*arguments)
+        out, err = running.communicate(timeout=DEADLINE)
+        return Said(running.returncode, out, err)
 
     def must(self, *arguments: str, given: str = "") -> Said:
         """The same, for what must succeed."""
@@ -115,6 +130,12 @@ class World:
                 assert row is not None
                 counted[table] = row[0]
             return counted
+
+
+def _written(stream: TextIOWrapper) -> str:
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
 
 
 def hello(port: int = 2525, **overrides: Any) -> ResolvedCampaign:
