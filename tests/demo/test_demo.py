@@ -53,6 +53,7 @@ def begin(out: Path, state: Path, *, customers: int) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
         env={**os.environ, "TMPDIR": str(state)},
     )
 
@@ -94,7 +95,9 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, state: Path, num
             break
     children = psutil.Process(process.pid).children(recursive=True)
     assert {child.pid for child in children} >= set(workers)
-    process.send_signal(number)
+    # As a terminal does: to all of the group, and impatient people press it twice.
+    for _ in range(2):
+        os.killpg(process.pid, number)
     assert process.wait(60) != 0
     process.stdout.close()
     assert psutil.wait_procs(children, timeout=10)[1] == []

@@ -124,6 +124,7 @@ class EmbeddedServer:
             stdin=subprocess.DEVNULL,
             text=True,
             cwd="/",
+            start_new_session=True,  # Ctrl-C is for us: a pg_ctl that it ends leaves the server running
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
             check=False,
             user=None if owner is None else owner.pw_uid,
