@@ -124,8 +124,9 @@ def test_a_crd_prints_columns_that_exist_and_is_kept_when_others_are_pruned(mode
     (version,) = definition["spec"]["versions"]
     for column in version["additionalPrinterColumns"][:-1]:
         node = version["schema"]["openAPIV3Schema"]
-        for name in column["jsonPath"].removeprefix(".").split("."):
-            node = node["properties"][name]
+        path = re.sub(r"\[\?\(@\.type==\"\w+\"\)\]", ".[]", column["jsonPath"])  # the entry of a list by its type
+        for name in path.removeprefix(".").split("."):
+            node = node["items"] if name == "[]" else node["properties"][name]
 
 
 def test_short_names_and_plurals_are_each_used_once() -> None:

@@ -116,11 +116,20 @@ class Campaign(Resource):
     short_names: ClassVar[tuple[str, ...]] = ("camp",)
     plural: ClassVar[str] = "campaigns"
     columns: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("State", "string", ".status.state"),
+        ("Degraded", "string", '.status.conditions[?(@.type=="Degraded")].reason'),
+        ("Planned", "integer", ".status.counts.planned"),
+        ("Sent", "integer", ".status.counts.sent"),
+        ("Uncertain", "integer", ".status.counts.uncertain"),
+        ("Next", "string", ".status.nextSendTime"),
+        ("Run", "integer", ".status.run.id"),
+        ("Failed", "integer", ".status.counts.failed"),
         ("Class", "string", ".spec.messageClass"),
         ("Mode", "string", ".spec.mode"),
         ("At", "string", ".spec.schedule.at"),
         ("Owner", "string", ".spec.governance.owner"),
     )
+    wide: ClassVar[tuple[str, ...]] = ("Run", "Failed", "Class", "Mode", "At", "Owner")
 
     kind: Literal["Campaign"] = "Campaign"
     spec: CampaignSpec = Field(description="What is meant to happen.")

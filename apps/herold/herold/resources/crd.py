@@ -11,9 +11,13 @@ from typing import Any
 
 from herold.resources.meta import GROUP, VERSION, Metadata, Resource
 from herold.resources.schema import Node, schema_of
+from herold.resources.status import CampaignStatus, ResourceStatus
 
 # A resource that is deleted with its definition would take all campaigns with it.
 _KEEP = {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
+# All others only say whether they are valid.
+_STATUS: dict[str, type[ResourceStatus]] = {"Campaign": CampaignStatus}
+_VALID = ("Valid", "string", '.status.conditions[?(@.type=="Valid")].status')
 _ORDER = ("type", "description", "default", "enum", "properties", "required", "items", "additionalProperties")
 
 
@@ -33,7 +37,9 @@ def crd(model: type[Resource]) -> dict[str, Any]:
             },
         },
         "spec": structural(schema["properties"]["spec"]),
+        "status": structural(schema_of(_STATUS.get(kind, ResourceStatus))),
     }
+    columns = model.columns if kind in _STATUS else (*model.columns, _VALID)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -54,8 +60,12 @@ def crd(model: type[Resource]) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
+                    "subresources": {"status": {}},
                     "additionalPrinterColumns": [
-                        *({"name": name, "type": type_, "jsonPath": path} for name, type_, path in model.columns),
+                        *(
+                            {"name": name, "type": type_, "jsonPath": path, "priority": int(name in model.wide)}
+                            for name, type_, path in columns
+                        ),
                         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
                     ],
                     "schema": {

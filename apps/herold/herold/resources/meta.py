@@ -88,8 +88,9 @@ class Resource(Model):
 
     short_names: ClassVar[tuple[str, ...]] = ()
     plural: ClassVar[str] = ""
-    # (column, type, JSON path) as `kubectl get` prints them.
+    # (column, type, JSON path) as `kubectl get` prints them, those of `wide` with `-o wide` only.
     columns: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    wide: ClassVar[tuple[str, ...]] = ()
 
     api_version: Literal["herold.dev/v1alpha1"] = Field(default="herold.dev/v1alpha1", description="Always this.")
     kind: str
