@@ -26,7 +26,8 @@ WITH sampled AS MATERIALIZED (
     WHERE e.channel = %(sample_channel)s AND e.address_hash < %(sample_below)s
     UNION ALL
     SELECT c.id FROM contact c WHERE (hashint8extended(c.id, 0) & 4294967295) < %(sample_share)s
-    AND NOT EXISTS (SELECT FROM endpoint e WHERE e.contact_id = c.id AND e.channel = %(sample_channel)s)
+    -- Not NOT EXISTS: that would be a join with all endpoints.
+    AND (SELECT e.contact_id FROM endpoint e WHERE e.contact_id = c.id AND e.channel = %(sample_channel)s) IS NULL
 )
 """
 
@@ -68,7 +69,10 @@ def count_sample(
     statement = audience_statement(resolved, now=now, sample="sampled")
     with connection.transaction():
         # A sample is small: here a loop over an index is what is wanted.
-        connection.execute("SELECT set_config('enable_nestloop', 'on', true), set_config('jit', 'off', true)")
+        connection.execute(
+            "SELECT set_config('enable_nestloop', 'on', true), set_config('jit', 'off', true), "
+            "set_config('max_parallel_workers_per_gather', '0', true)"
+        )
         population = _number(connection, "SELECT count(*) FROM contact WHERE NOT seed AND erased_at IS NULL", {})
         share = min(_WHOLE, size * _WHOLE // max(population, 1))
         parameters = {

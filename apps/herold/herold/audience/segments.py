@@ -33,23 +33,23 @@ MOST_DEPTH = 32  # segments named by segments
 
 @dataclass(frozen=True, slots=True)
 class PeopleSet:
-    """Contact ids, each once: `sql` selects `contact_id`."""
+    """Contact ids, each once: `join` joins them to `contact c`; `<alias>.contact_id` is null for everybody else."""
 
     alias: str
-    sql: str
+    join: str
 
 
 class SegmentSql:
-    """Writes conditions about `contact c`. `sets` are what they expect to be left-joined on `contact_id = c.id`.
+    """Writes conditions about `contact c`; they need the `sets` joined to it.
 
-    `now` is an SQL expression. `only`, if given, is an SQL condition on `contact_id` that narrows every set.
+    `now` is an SQL expression. `few` contacts are looked up one by one; for many, sets are made in one pass.
     """
 
-    def __init__(self, resolved: ResolvedCampaign, parameters: Parameters, *, now: str, only: str | None) -> None:
+    def __init__(self, resolved: ResolvedCampaign, parameters: Parameters, *, now: str, few: bool) -> None:
         self._resolved = resolved
         self._parameters = parameters
         self._now = now
-        self._only = only
+        self._few = few
         self._sets: dict[str, PeopleSet] = {}
         self._count = 0
         schema = resolved.schema.spec
@@ -157,12 +157,14 @@ class SegmentSql:
                 "AudienceTooComplex",
                 f"the audience has more than {MOST_SETS} different conditions about events, orders and consents",
             )
-        if self._only is not None:
-            where = [*where, self._only]
+        if self._few:
+            where = ["contact_id = c.id", *where]
         sql = f"SELECT contact_id FROM {table} WHERE {_joined('AND', where, empty='true')}"  # noqa: S608 - placeholders
         if table != "consent_current":  # there each person has one row
             sql += " GROUP BY contact_id" + (f" HAVING {having}" if having else "")
-        self._sets[key] = PeopleSet(f"set{len(self._sets) + 1}", sql)
+        alias = f"set{len(self._sets) + 1}"
+        lateral, on = ("LATERAL ", "true") if self._few else ("", f"{alias}.contact_id = c.id")
+        self._sets[key] = PeopleSet(alias, f"LEFT JOIN {lateral}({sql}) AS {alias} ON {on}")
 
     def _is_in(self, key: str, *, positive: bool) -> str:
         return f"{self._sets[key].alias}.contact_id IS {'NOT NULL' if positive else 'NULL'}"
