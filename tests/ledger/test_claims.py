@@ -191,8 +191,27 @@ def test_a_hold_stops_the_next_claim_and_its_release_lets_go(
     for _ in range(5):
         assert isinstance(hand.claim(), Nothing)
     assert connection.execute("SELECT count(*) FROM send_window").fetchone() == (0,)
+    assert hand.maintain() == []
     release(connection, number, actor="test")
-    connection.execute("UPDATE retry SET due_at = now()")
+    hand.maintain()
+    assert len(hand.window().positions) == 3
+
+
+def test_what_a_held_domain_keeps_waiting_is_not_looked_at_again_and_again(
+    database: str, connection: Connection
+) -> None:
+    begin(connection)
+    hold(connection, "Domain", "mail.example", reason="they asked", actor="test", lasts=timedelta(hours=1))
+    hand = Hand(database)
+    while connection.execute("SELECT count(*) FROM retry").fetchone() != (3,):
+        hand.claim()
+    before = connection.execute("SELECT position, ctid::text FROM retry ORDER BY position").fetchall()
+    for _ in range(5):
+        hand.claim()
+        hand.maintain()
+    assert connection.execute("SELECT position, ctid::text FROM retry ORDER BY position").fetchall() == before
+    connection.execute("UPDATE hold SET expires_at = now()")
+    hand.maintain()
     assert len(hand.window().positions) == 3
 
 

@@ -92,7 +92,7 @@ async def exchange(connection: AsyncConnection, receipt: Receipt | None, claim: 
         cursor = await connection.execute(_BOTH_SQL, (*_told(receipt), *_asked(claim)), binary=True)
     row = await cursor.fetchone()
     assert row is not None
-    return _window(row, claim.lane)
+    return _window(row, claim)
 
 
 async def record(connection: AsyncConnection, receipt: Receipt) -> bool:
@@ -140,8 +140,10 @@ def _asked(claim: Claim) -> tuple[Any, ...]:
     return (claim.worker, claim.epoch, claim.slot, claim.lane, claim.limit)
 
 
-def _window(row: TupleRow, lane: int) -> Window | Nothing:
+def _window(row: TupleRow, claim: Claim) -> Window | Nothing:
     status, wait_ms, window_id, run_id, open_ms, *lists = row
     if status != "Claimed":
         return Nothing(status, wait_ms or 0)
-    return Window(window_id, run_id, lane, open_ms, *lists)
+    # Evidence has no place for more; nothing of such a window may be begun.
+    assert len(lists[0]) <= claim.limit
+    return Window(window_id, run_id, claim.lane, open_ms, *lists)

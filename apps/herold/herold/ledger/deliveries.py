@@ -145,7 +145,8 @@ def _attempts(connection: Connection, run_id: int, position: int) -> tuple[Attem
 _WAITING: LiteralString = """
     SELECT (SELECT w.claimed_at FROM send_window w WHERE w.run_id = d.run_id AND d.position = ANY (w.positions)
             ORDER BY w.id DESC LIMIT 1) AS in_hand_since,
-           (SELECT q.due_at FROM retry q WHERE q.run_id = d.run_id AND q.position = d.position) AS retry_at,
+           (SELECT q.due_at FROM retry q WHERE q.run_id = d.run_id AND q.position = d.position
+            AND q.held_by IS NULL) AS retry_at,
            z.due_at, z.expires_at,
            (SELECT upper(q) FROM unnest(z.quiet) q WHERE q @> now()) AS quiet_until,
            ru.start_by,

@@ -91,6 +91,7 @@ DECLARE
     v_attempts  smallint[];
     v_left      record;
     v_domains   text[];
+    v_holds     bigint[];
 BEGIN
     -- A taker's change of the epoch waits for this lock, and then sees the window.
     PERFORM 1 FROM worker WHERE id = p_worker AND epoch = p_epoch AND ended_at IS NULL FOR SHARE;
@@ -151,12 +152,14 @@ BEGIN
                    OR h.scope = 'Campaign' AND h.target = ru.namespace || '/' || ru.name))
         ORDER BY ru.transactional DESC, z.due_at, z.run_id, z.zone
     LOOP
-        WITH taken AS (
-            DELETE FROM retry WHERE (retry.run_id, position) IN (
-                SELECT q.run_id, q.position FROM retry q
-                WHERE q.run_id = v_zone.run_id AND q.zone = v_zone.zone AND q.lane_id = p_lane AND q.due_at <= v_now
-                ORDER BY q.due_at LIMIT v_take FOR UPDATE SKIP LOCKED)
-            RETURNING position, attempt)
+        -- Materialized: a LIMIT in a subquery counts once for each time that the plan runs it.
+        WITH due AS MATERIALIZED (
+            SELECT q.run_id, q.position FROM retry q
+            WHERE q.run_id = v_zone.run_id AND q.zone = v_zone.zone AND q.lane_id = p_lane AND q.due_at <= v_now
+            ORDER BY q.due_at LIMIT v_take FOR UPDATE SKIP LOCKED
+        ), taken AS (
+            DELETE FROM retry USING due WHERE retry.run_id = due.run_id AND retry.position = due.position
+            RETURNING retry.position, retry.attempt)
         SELECT array_agg(position ORDER BY position), array_agg(attempt ORDER BY position)
         INTO v_positions, v_attempts FROM taken;
         EXIT WHEN v_positions IS NOT NULL;
@@ -185,11 +188,12 @@ BEGIN
     IF v_zone.started_at IS NULL THEN
         UPDATE run SET started_at = v_now WHERE id = r.run_id AND started_at IS NULL;
     END IF;
-    SELECT array_agg(target) INTO v_domains FROM hold
+    SELECT array_agg(target), array_agg(id) INTO v_domains, v_holds FROM hold
     WHERE scope = 'Domain' AND released_at IS NULL AND (expires_at IS NULL OR expires_at > v_now);
 
     WITH candidate AS MATERIALIZED (
         SELECT w.position, w.attempt, d.contact_id, e.address, c.locale, c.attributes,
+               v_holds[array_position(v_domains, e.domain)] AS held_by,
                CASE WHEN c.erased_at IS NOT NULL OR e.address IS NULL THEN 'Erased'
                     WHEN e.address_hash <> d.address_hash THEN 'AddressChanged'
                     WHEN s.address_hash IS NOT NULL THEN 'Suppressed'
@@ -203,8 +207,9 @@ BEGIN
         LEFT JOIN suppression s ON s.address_hash = d.address_hash
         LEFT JOIN consent_current k ON k.subject = v_zone.subject AND k.contact_id = d.contact_id
     ), parked AS (
-        INSERT INTO retry (run_id, zone, lane_id, due_at, position, attempt)
-        SELECT r.run_id, v_zone.zone, p_lane, v_now + interval '5 seconds', position, attempt
+        -- Until sweep sees that the hold is over; they are not looked at again and again.
+        INSERT INTO retry (run_id, zone, lane_id, due_at, position, attempt, held_by)
+        SELECT r.run_id, v_zone.zone, p_lane, v_now + interval '100 years', position, attempt, held_by
         FROM candidate WHERE verdict = 'Held'
     ), left_out AS (
         INSERT INTO outcome (run_id, position, attempt, kind, at, detail)
@@ -386,6 +391,7 @@ BEGIN
 END $$;
 
 -- What can no longer go out gets its outcome: expired zones, stopped runs, runs that missed their start.
+-- What waited for a hold on its domain that is over falls due.
 -- At most p_limit chunks and p_limit * 100 retries at a time. Returns how many deliveries it settled.
 CREATE FUNCTION sweep(p_limit integer DEFAULT 20) RETURNS integer LANGUAGE plpgsql
 SET search_path = herold, pg_temp AS $$
@@ -395,6 +401,9 @@ DECLARE
     v_total integer := 0;
     v_now   timestamptz := clock_timestamp();
 BEGIN
+    UPDATE retry SET due_at = v_now, held_by = NULL WHERE held_by IN (
+        SELECT id FROM hold WHERE scope = 'Domain' AND (released_at IS NOT NULL OR expires_at <= v_now)
+            AND id IN (SELECT DISTINCT q.held_by FROM retry q WHERE q.held_by IS NOT NULL));
     FOR v_dead IN
         SELECT z.run_id, z.zone,
                CASE WHEN ru.stopped_at IS NOT NULL THEN 'Stopped'
@@ -404,16 +413,19 @@ BEGIN
         WHERE ru.state = 'Open' AND NOT z.exhausted
     LOOP
         IF v_dead.reason IS NOT NULL THEN
-            WITH gone AS (
-                DELETE FROM chunk WHERE (run_id, zone, lane_id, last) IN (
-                    SELECT c.run_id, c.zone, c.lane_id, c.last FROM chunk c
-                    WHERE c.run_id = v_dead.run_id AND c.zone = v_dead.zone LIMIT p_limit FOR UPDATE SKIP LOCKED)
-                RETURNING first, last
+            WITH dead_chunk AS MATERIALIZED (
+                SELECT c.run_id, c.zone, c.lane_id, c.last FROM chunk c
+                WHERE c.run_id = v_dead.run_id AND c.zone = v_dead.zone LIMIT p_limit FOR UPDATE SKIP LOCKED
+            ), gone AS (
+                DELETE FROM chunk USING dead_chunk x
+                WHERE (chunk.run_id, chunk.zone, chunk.lane_id, chunk.last) = (x.run_id, x.zone, x.lane_id, x.last)
+                RETURNING chunk.first, chunk.last
+            ), dead_retry AS MATERIALIZED (
+                SELECT q.run_id, q.position FROM retry q
+                WHERE q.run_id = v_dead.run_id AND q.zone = v_dead.zone LIMIT p_limit * 100 FOR UPDATE SKIP LOCKED
             ), gone_retry AS (
-                DELETE FROM retry WHERE (run_id, position) IN (
-                    SELECT q.run_id, q.position FROM retry q
-                    WHERE q.run_id = v_dead.run_id AND q.zone = v_dead.zone LIMIT p_limit * 100 FOR UPDATE SKIP LOCKED)
-                RETURNING position, attempt
+                DELETE FROM retry USING dead_retry x WHERE (retry.run_id, retry.position) = (x.run_id, x.position)
+                RETURNING retry.position, retry.attempt
             ), settled AS (
                 INSERT INTO outcome (run_id, position, attempt, kind, at, detail)
                 SELECT v_dead.run_id, p, 1, 'skipped'::outcome_kind, v_now, v_dead.reason FROM gone, generate_series(first, last) p

@@ -227,9 +227,11 @@ CREATE TABLE retry (
     due_at   timestamptz NOT NULL,
     position integer NOT NULL,
     attempt  smallint NOT NULL,
+    held_by  bigint,                          -- the hold on its domain for which it waits
     PRIMARY KEY (run_id, position)
 );
 CREATE INDEX retry_due ON retry (run_id, zone, lane_id, due_at);
+CREATE INDEX retry_held ON retry (held_by) WHERE held_by IS NOT NULL;
 
 -- Workers, leases, windows -------------------------------------------------------------------------------------------
 
