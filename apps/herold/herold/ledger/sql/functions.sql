@@ -402,8 +402,8 @@ DECLARE
     v_now   timestamptz := clock_timestamp();
 BEGIN
     UPDATE retry SET due_at = v_now, held_by = NULL WHERE held_by IN (
-        SELECT id FROM hold WHERE scope = 'Domain' AND (released_at IS NOT NULL OR expires_at <= v_now)
-            AND id IN (SELECT DISTINCT q.held_by FROM retry q WHERE q.held_by IS NOT NULL));
+        SELECT h.id FROM hold h WHERE h.scope = 'Domain' AND (h.released_at IS NOT NULL OR h.expires_at <= v_now)
+            AND EXISTS (SELECT FROM retry q WHERE q.held_by = h.id));
     FOR v_dead IN
         SELECT z.run_id, z.zone,
                CASE WHEN ru.stopped_at IS NOT NULL THEN 'Stopped'
