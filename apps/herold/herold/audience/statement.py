@@ -81,9 +81,10 @@ def audience_statement(
     people = "contact c" if sample is None else f"{sample} AS chosen JOIN contact c ON c.id = chosen.contact_id"
     cases = "\n           ".join(f"WHEN {test} THEN '{reason}'" for reason, test in judgements)
     lines = "\n    ".join(joins)
-    # One mail for one address: it goes to the lowest id among those who would get it.
+    # One mail for one address: it goes to the lowest id among those who would get it. The hash comes first because its
+    # first bytes tell most rows apart: sorts are faster by it than by a verdict that most share.
     sql = f"""SELECT contact_id, address_hash, domain, locale, time_zone, lane, coalesce(verdict, CASE WHEN
-       row_number() OVER (PARTITION BY verdict, address_hash ORDER BY contact_id) > 1
+       row_number() OVER (PARTITION BY address_hash, verdict ORDER BY contact_id) > 1
        THEN '{Reason.DUPLICATE_ADDRESS}' END) AS verdict
 FROM (
     SELECT c.id AS contact_id, e.address_hash, e.domain, c.locale, c.time_zone, {lane} AS lane,
