@@ -34,6 +34,7 @@ class Books:
         self._url = url
         self._log = log
         self._ledger: AsyncConnection | None = None
+        self._last = 0  # the newest window that this slot was given
 
     async def connected(self) -> AsyncConnection:
         """The connection, opened when there is none. Raises psycopg.OperationalError."""
@@ -53,7 +54,10 @@ class Books:
         """Record and claim; when the ledger goes away in the middle, first set right what may have happened."""
         claim = Claim(self._who.worker, self._who.epoch, self._slot, lane)
         try:
-            return await exchange(await self.connected(), receipt, claim)
+            answer = await exchange(await self.connected(), receipt, claim)
+            if isinstance(answer, Window):
+                self._last = answer.id
+            return answer
         except psycopg.OperationalError as error:
             self._log("ledger away", error=type(error).__name__)
             await self.close()
@@ -68,13 +72,16 @@ class Books:
         await self._insist(lambda ledger: record(ledger, receipt))
 
     async def _give_back_unknown(self) -> None:
-        """Windows whose claim was committed although its answer was lost: nothing of them was begun."""
+        """Windows whose claim was committed although its answer was lost: nothing of them was begun.
+
+        An older one was recorded long ago, by a ledger that was since put back to a copy of itself: nobody knows.
+        """
 
         async def give_back(ledger: AsyncConnection) -> None:
             for window in await own_windows(ledger, self._who.worker, self._slot):
                 count = len(window.positions)
                 nothing: list[None] = [None] * count
-                kinds: list[Kind] = ["returned"] * count
+                kinds: list[Kind] = ["returned" if window.id > self._last else "uncertain"] * count
                 await record(
                     ledger,
                     Receipt(

@@ -82,11 +82,15 @@ class Testimony:
     file: IO[bytes]
 
     def kinds(self, slot: int, window_id: int, count: int) -> list[Kind]:
-        """What became of each message of a window. A window that the slot does not know was not begun."""
+        """What became of each message of a window. One that is newer than what the slot knows was not begun.
+
+        An older one was recorded before the slot opened the next: the ledger was put back to a copy of itself.
+        """
         start = _HEADER + slot * _SLOT
         area = self.content[start : start + _SLOT]
-        if len(area) < _SLOT or struct.unpack("<q", area[:8])[0] != window_id:
-            return ["returned"] * count
+        known = struct.unpack("<q", area[:8])[0] if len(area) == _SLOT else 0
+        if known != window_id:
+            return ["returned" if known < window_id else "uncertain"] * count
         meaning: dict[int, Kind] = {NOTHING: "returned", BEGUN: "uncertain", ACCEPTED: "sent", REFUSED: "returned"}
         return [meaning.get(byte, "uncertain") for byte in area[8 : 8 + count]]
 
