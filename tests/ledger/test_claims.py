@@ -318,3 +318,16 @@ def test_a_mailbox_that_does_not_exist_is_suppressed(database: str, connection: 
         "SELECT address FROM suppression JOIN endpoint USING (address_hash) WHERE reason = 'HardBounce'"
     ).fetchall()
     assert found == [(window.addresses[0],)]
+
+
+@pytest.mark.parametrize(
+    "detail", ['a "quoted" one', "back\\slash", "{brace,comma}", "NULL", "", "ąę \N{SNOWMAN}", " "]
+)
+def test_what_a_server_answered_is_kept_as_it_was(database: str, connection: Connection, detail: str) -> None:
+    run = begin(connection)
+    hand = Hand(database)
+    hand.record(hand.window(), "failed", code=550, detail=detail)
+    kept = connection.execute(
+        "SELECT DISTINCT code, enhanced, detail FROM outcome WHERE run_id = %s", (run,)
+    ).fetchall()
+    assert kept == [(550, None, detail)]

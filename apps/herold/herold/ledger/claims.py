@@ -123,17 +123,34 @@ async def own_windows(connection: AsyncConnection, worker: UUID, slot: int) -> l
 
 
 def _told(receipt: Receipt) -> tuple[Any, ...]:
+    # Array literals by hand: a general adapter looks at the type of each of some 1,500 elements a window.
     return (
         receipt.run_id,
         receipt.window_id,
-        list(receipt.positions),
-        list(receipt.attempts),
-        list(receipt.kinds),
-        list(receipt.codes),
-        list(receipt.enhanced),
-        list(receipt.details),
-        list(receipt.suppress),
+        _numbers(receipt.positions),
+        _numbers(receipt.attempts),
+        "{" + ",".join(receipt.kinds) + "}",
+        _numbers(receipt.codes),
+        _texts(receipt.enhanced),
+        _texts(receipt.details),
+        _numbers(receipt.suppress),
     )
+
+
+def _numbers(values: Sequence[int | None]) -> str:
+    """A PostgreSQL array literal of numbers."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def _texts(values: Sequence[str | None]) -> str:
+    """A PostgreSQL array literal of texts, each in quotes; backslashes and quotes are escaped."""
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(value: str) -> str:
+    if "\\" in value or '"' in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'
 
 
 def _asked(claim: Claim) -> tuple[Any, ...]:
