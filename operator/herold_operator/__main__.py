@@ -1,0 +1,43 @@
+"""`python -m herold_operator`: the operator as a process, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from herold.errors import HeroldError
+from herold_operator.journal import Journal
+from herold_operator.running import lead
+from herold_operator.settings import read_operator_settings
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Exit codes are those of `herold`."""
+    try:
+        settings, own = read_operator_settings()
+    except HeroldError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    journal = Journal(settings.log_level)
+    journal.take_over()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, stop.set)
+        journal.write("info", "started", identity=own.identity)
+        await lead(settings, own, journal, stop)
+        journal.write("info", "stopped", identity=own.identity)
+
+    try:
+        asyncio.run(run())
+    except HeroldError as error:
+        journal.write("error", "ended", error=type(error).__name__, message=error.message[:500])
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

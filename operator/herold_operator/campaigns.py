@@ -1,0 +1,312 @@
+"""What is to be done about a campaign, and what is to be said of it: pure functions of what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from herold.ledger.times import all_zones, due_zones
+from herold.resources.resolved import PROOF, ResolvedCampaign
+from herold_operator.conditions import Condition, build_conditions, stamp
+from herold_operator.judging import Verdict, sentence
+from herold_operator.ledger import ACTOR, HoldView, LedgerState, RunView
+from herold_operator.reasons import Reason
+
+HOLD_ANNOTATION = "herold.dev/hold"
+BY_ANNOTATION = f"{ACTOR}: annotation {HOLD_ANNOTATION}"
+BY_ABSENCE = f"{ACTOR}: absence"
+ORPHANED = "Orphaned: the Campaign was deleted"
+VANISHED = "MassDeletion: the Campaign vanished together with many others"
+_REPEAT = "LooksLikeRepeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the ledger did not start (or go on with) a run, for this very intent."""
+
+    digest: str
+    reason: Reason
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that is known of one campaign at one moment."""
+
+    namespace: str
+    name: str  # as the ledger has it: a proof has a name of its own
+    generation: int
+    occurrence: int
+    suspend: bool
+    hold: str | None
+    verdict: Verdict
+    run: RunView | None
+    holds: tuple[HoldView, ...]
+    ledger: LedgerState
+    refusal: Refusal | None
+    frozen_changed: tuple[str, ...]
+    starts_at: datetime | None
+    status: Mapping[str, Any]
+
+    @property
+    def starts_now(self) -> bool:
+        """Whether a run is to start."""
+        return (
+            self.run is None
+            and self.verdict.resolved is not None
+            and self.ledger.regressed is None
+            and not is_held_as_orphan(self.holds)
+            and self.starts_at is not None
+            and self.ledger.now >= self.starts_at
+        )
+
+
+def ledger_name(name: str, spec: Mapping[str, Any]) -> str:
+    """The campaign's name in the ledger."""
+    return f"{name}{PROOF}" if spec.get("mode") == "Proof" else name
+
+
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
+def start_time(resolved: ResolvedCampaign, lead: timedelta) -> datetime:
+    """When the audience freezes: `lead` before the first instant at which anybody could be due. A proof at once."""
+    if resolved.campaign.spec.mode == "Proof":
+        return AT_ONCE
+    return min(zone.due_at for zone in due_zones(resolved.campaign.spec.schedule, all_zones())) - lead
+
+
+def is_held_as_orphan(holds: tuple[HoldView, ...]) -> bool:
+    """Whether a hold stands that was put on because the campaign was gone."""
+    return any(each.actor == BY_ABSENCE for each in holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """Changes of brakes. `hold`: reasons by actor to put on; `release`: ids; `suspend`: the run's flag."""
+
+    hold: tuple[tuple[str, str], ...] = ()
+    release: tuple[int, ...] = ()
+    suspend: bool | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.hold or self.release or self.suspend is not None)
+
+
+def plan_brakes(seen: Seen) -> Brakes:
+    """Brakes follow the annotation and spec.suspend, whatever else is wrong with the spec."""
+    target = f"{seen.namespace}/{seen.name}"
+    ours = [each for each in seen.holds if each.scope == "Campaign" and each.target == target]
+    by_note = [each for each in ours if each.actor == BY_ANNOTATION]
+    hold: list[tuple[str, str]] = []
+    release: list[int] = []
+    if seen.hold is not None:
+        reason = seen.hold.strip()[:500] or "held"
+        if not any(each.reason == reason for each in by_note):
+            hold.append((BY_ANNOTATION, reason))
+        release += [each.id for each in by_note if each.reason != reason]
+    else:
+        release += [each.id for each in by_note]
+    # Back again: an orphan goes on with the same intent; what vanished with many others asks a person.
+    same = seen.run is None or seen.verdict.digest == seen.run.intent_digest
+    release += [each.id for each in ours if each.actor == BY_ABSENCE and each.reason == ORPHANED and same]
+    suspend = None
+    if seen.run is not None and seen.run.is_open and seen.run.stopped_at is None and seen.run.suspended != seen.suspend:
+        suspend = seen.suspend
+    return Brakes(tuple(hold), tuple(release), suspend)
+
+
+def plan_absence(run: RunView, holds: tuple[HoldView, ...], *, many: bool) -> Brakes:
+    """The campaign of an open run is gone: the run pauses, and is kept."""
+    ours = [each for each in holds if each.actor == BY_ABSENCE and each.target == f"{run.namespace}/{run.name}"]
+    wanted = VANISHED if many or any(each.reason == VANISHED for each in ours) else ORPHANED
+    if any(each.reason == wanted for each in ours):
+        return Brakes()
+    return Brakes(((BY_ABSENCE, wanted),), tuple(each.id for each in ours))
+
+
+def regression(status: Mapping[str, Any], run: RunView | None, ledger: LedgerState) -> str | None:
+    """Why the ledger must have gone backwards against what the status of a campaign mirrors; None when it did not."""
+    mirror, known = status.get("ledger"), status.get("run")
+    if not mirror or not known:
+        return None
+    if ledger.accepted_at is not None and stamp(ledger.accepted_at) >= mirror["observedTime"]:
+        return None
+    if mirror["system"] != ledger.system:
+        return "it is another PostgreSQL cluster than the one that a campaign's status mirrors"
+    if ledger.timeline < mirror["timeline"]:
+        return f"its timeline went back from {mirror['timeline']} to {ledger.timeline}"
+    if run is None:
+        return f"run {known['id']} is gone" if mirror["sent"] or known["id"] else None
+    if run.id == known["id"] and run.sent < mirror["sent"]:
+        return f"run {run.id} has sent {run.sent}, it had sent {mirror['sent']}"
+    return None
+
+
+def build_status(seen: Seen) -> dict[str, Any]:
+    """The status, whole."""
+    run = seen.run
+    conditions = (_valid(seen), _planned(seen), _progressing(run), _completed(run), _suspended(seen), _degraded(seen))
+    status: dict[str, Any] = {
+        "observedGeneration": seen.generation,
+        "state": _state(seen),
+        "conditions": build_conditions(
+            conditions, seen.status.get("conditions", ()), generation=seen.generation, now=seen.ledger.now
+        ),
+    }
+    if run is not None:
+        status["run"] = {"id": run.id, "occurrence": run.occurrence}
+        status["counts"] = {
+            name: getattr(run, name)
+            for name in ("planned", "sent", "deferred", "failed", "suppressed", "skipped", "uncertain")
+        }
+        status["ledger"] = {
+            "system": seen.ledger.system,
+            "timeline": seen.ledger.timeline,
+            "sent": run.sent,
+            "observedTime": stamp(seen.ledger.now),
+        }
+        if run.is_open and run.next_due_at is not None:
+            status["nextSendTime"] = stamp(run.next_due_at)
+    elif seen.verdict.resolved is not None and seen.starts_at not in (None, AT_ONCE) and seen.refusal is None:
+        status["nextSendTime"] = stamp(_first_due(seen.verdict.resolved))
+    return status
+
+
+def _first_due(resolved: ResolvedCampaign) -> datetime:
+    return min(zone.due_at for zone in due_zones(resolved.campaign.spec.schedule, all_zones()))
+
+
+def _valid(seen: Seen) -> Condition:
+    verdict = seen.verdict
+    if not verdict.mistakes:
+        return Condition(Reason.ACCEPTED, "The campaign and everything that it names are right.")
+    reason = Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC
+    return Condition(reason, sentence(verdict.mistakes))
+
+
+def _planned(seen: Seen) -> Condition:
+    run = seen.run
+    if run is not None:
+        left = sum(run.left_out.values())
+        return Condition(
+            Reason.AUDIENCE_FROZEN, f"Run {run.id}: {run.planned} people" + (f", {left} are left out." if left else ".")
+        )
+    if seen.verdict.resolved is None or seen.refusal is not None:
+        return Condition(Reason.NOT_PLANNED, "There is no run.")
+    at = "at once" if seen.starts_at in (None, AT_ONCE) else f"at {stamp(seen.starts_at)}"
+    return Condition(Reason.SCHEDULED, f"The audience freezes {at}.")
+
+
+def _progressing(run: RunView | None) -> Condition:
+    if run is None:
+        return Condition(Reason.NOT_STARTED, "There is no run yet.")
+    if not run.is_open:
+        return Condition(Reason.OVER, f"Run {run.id} is closed.")
+    if run.stopped_at is not None:
+        return Condition(Reason.FINISHING, "It was stopped; what is in hand is being settled.")
+    if run.started_at is None:
+        return Condition(Reason.ARMED, f"Run {run.id} waits for its time.")
+    return Condition(Reason.SENDING, f"Run {run.id} sends since {stamp(run.started_at)}.")
+
+
+def _completed(run: RunView | None) -> Condition:
+    if run is None or run.is_open:
+        return Condition(Reason.NOT_YET, "It is not over.")
+    reason = Reason.STOPPED if run.stopped_at else Reason.EVERYBODY_SETTLED
+    unclear = f" Possibly not reached: {run.uncertain}." if run.uncertain else ""
+    closed = stamp(run.closed_at) if run.closed_at else ""
+    return Condition(reason, f"Closed at {closed}: {run.sent} of {run.planned} sent.{unclear}")
+
+
+def _suspended(seen: Seen) -> Condition:
+    over = seen.run is not None and not seen.run.is_open
+    if seen.holds and not over:
+        first = next((each for each in seen.holds if each.actor == BY_ABSENCE), seen.holds[0])
+        words = "; ".join(f"hold {each.id} on {each.scope} by {each.actor}: {each.reason}" for each in seen.holds)
+        if first.reason.startswith(str(Reason.MASS_DELETION)):
+            return Condition(Reason.MASS_DELETION, words)
+        if first.reason.startswith(_REPEAT):
+            return Condition(Reason.LOOKS_LIKE_REPEAT, words)
+        return Condition(Reason.HELD, words)
+    if seen.suspend and not over:
+        return Condition(Reason.SPEC_SUSPEND, "spec.suspend is true.")
+    return Condition(Reason.NOT_SUSPENDED, "No brake is on.")
+
+
+def _degraded(seen: Seen) -> Condition:
+    run = seen.run
+    if seen.ledger.regressed is not None:
+        return Condition(Reason.LEDGER_REGRESSED, f"The ledger went backwards: {seen.ledger.regressed}.")
+    if seen.refusal is not None:
+        return Condition(seen.refusal.reason, seen.refusal.message)
+    if seen.frozen_changed and run is not None and run.is_open:
+        fields = ", ".join(seen.frozen_changed[:20])
+        return Condition(Reason.FROZEN_FIELD_CHANGED, f"Edited since run {run.id} started, and not obeyed: {fields}.")
+    if run is not None and _missed(run):
+        words = f"Run {run.id} should have started by {stamp(run.start_by)}; nothing was sent."
+        return Condition(Reason.START_MISSED, words)
+    if seen.verdict.mistakes:
+        reason = Reason.REFERENCE_NOT_FOUND if seen.verdict.missing else Reason.INVALID_SPEC
+        return Condition(Reason.NOT_ACCEPTED, f"It is not valid ({reason}); see the condition Valid.")
+    return Condition(Reason.AS_EXPECTED, "Nothing is out of order.")
+
+
+def _missed(run: RunView) -> bool:
+    return not run.is_open and run.started_at is None and run.sent == 0 and run.stopped_at is None
+
+
+def _state(seen: Seen) -> str:
+    run = seen.run
+    if run is not None and not run.is_open:
+        return "Stopped" if run.stopped_at else "Missed" if _missed(run) else "Completed"
+    if run is not None and run.stopped_at is not None:
+        return "Stopping"
+    if seen.holds:
+        return "Held"
+    if seen.suspend:
+        return "Suspended"
+    if run is None:
+        if seen.verdict.mistakes:
+            return "Invalid"
+        return "Refused" if seen.refusal is not None else "Scheduled"
+    return "Sending" if run.started_at else "Armed"
+
+
+def build_blind_status(
+    before: Mapping[str, Any], verdict: Verdict, *, generation: int, trouble: str, now: datetime
+) -> dict[str, Any]:
+    """The status while the ledger does not answer: what was said of the run stays, as it was."""
+    valid = (
+        Condition(Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC, sentence(verdict.mistakes))
+        if verdict.mistakes
+        else Condition(Reason.ACCEPTED, "The campaign and everything that it names are right.")
+    )
+    old = list(before.get("conditions", ()))
+    if old:
+        said = build_conditions(
+            (valid, Condition(Reason.LEDGER_UNAVAILABLE, trouble)), old, generation=generation, now=now
+        )
+        new = {each["type"]: each for each in said}
+        conditions = [new.get(each["type"], each) for each in old]
+    else:
+        first = (
+            valid,
+            Condition(Reason.NOT_PLANNED, "Unknown: the ledger does not answer."),
+            Condition(Reason.NOT_STARTED, "Unknown: the ledger does not answer."),
+            Condition(Reason.NOT_YET, "Unknown: the ledger does not answer."),
+            Condition(Reason.NOT_SUSPENDED, "Unknown: the ledger does not answer."),
+            Condition(Reason.LEDGER_UNAVAILABLE, trouble),
+        )
+        conditions = build_conditions(first, (), generation=generation, now=now)
+    return {
+        **before,
+        "observedGeneration": generation,
+        "state": before.get("state", "Unknown"),
+        "conditions": conditions,
+    }

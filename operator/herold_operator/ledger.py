@@ -1,0 +1,248 @@
+"""The ledger as the operator reads it (one look per tick, for all campaigns) and writes it (brakes, starts).
+
+Statements run in threads of their own, each on a connection of its own, so that a freeze of a large audience holds up
+nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import class_row
+
+from herold.errors import Temporary
+from herold.ledger.database import Connection, check_schema, connect
+from herold.ledger.installation import check_owner, read_key
+from herold.settings import Settings
+
+ACTOR = "herold-operator"
+THREADS = 4
+CALL_SECONDS = 600.0
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run with its counts."""
+
+    id: int
+    namespace: str
+    name: str
+    occurrence: int
+    state: str
+    suspended: bool
+    stopped_at: datetime | None
+    intent_digest: str
+    created_at: datetime
+    started_at: datetime | None
+    closed_at: datetime | None
+    start_by: datetime
+    left_out: Mapping[str, int]
+    planned: int
+    sent: int
+    deferred: int
+    failed: int
+    suppressed: int
+    skipped: int
+    uncertain: int
+    waiting: int
+    next_due_at: datetime | None
+    sender: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of it may still happen."""
+        return self.state == "Open"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """An active brake."""
+
+    id: int
+    scope: str
+    target: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a sender's workers have to do now."""
+
+    namespace: str
+    name: str
+    due: int
+    chores: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The ledger itself."""
+
+    now: datetime
+    system: str
+    timeline: int
+    regressed: str | None
+    accepted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One look. `runs` by (namespace, name as the ledger has it, occurrence)."""
+
+    ledger: LedgerState
+    runs: Mapping[tuple[str, str, int], RunView]
+    latest: Mapping[tuple[str, str], int]
+    holds: tuple[HoldView, ...]
+    backlog: tuple[Backlog, ...]
+
+    def holds_on(self, namespace: str, name: str, sender: str | None) -> tuple[HoldView, ...]:
+        """Brakes that hold this campaign."""
+        return tuple(
+            each
+            for each in self.holds
+            if each.scope == "Everything"
+            or (each.scope == "Team" and each.target == namespace)
+            or (each.scope == "Campaign" and each.target == f"{namespace}/{name}")
+            or (each.scope == "Sender" and sender is not None and each.target == sender)
+        )
+
+
+def _sql(name: str) -> bytes:
+    return (resources.files("herold_operator") / "sql" / f"{name}.sql").read_bytes()
+
+
+@dataclass(slots=True)
+class Reader:
+    """Keeps what it saw, and asks only for what may have changed."""
+
+    runs: dict[tuple[str, str, int], RunView] = field(default_factory=dict)
+    latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    known: int = 0
+    since: datetime = LONG_AGO
+    system: str = ""
+
+    def look(self, connection: Connection) -> Snapshot:
+        """One consistent look at everything."""
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.execute("SET LOCAL statement_timeout = '20s'")
+            with connection.cursor(row_factory=class_row(LedgerState)) as cursor:
+                ledger = cursor.execute(_sql("ledger")).fetchone()
+            assert ledger is not None
+            if ledger.system != self.system:  # another database: nothing that was seen holds
+                self.runs, self.latest = {}, {}
+                self.known, self.since, self.system = 0, LONG_AGO, ledger.system
+            with connection.cursor(row_factory=class_row(RunView)) as cursor:
+                found = cursor.execute(_sql("runs"), {"known": self.known, "since": self.since}).fetchall()
+            with connection.cursor(row_factory=class_row(HoldView)) as cursor:
+                holds = tuple(cursor.execute(_sql("holds")).fetchall())
+            with connection.cursor(row_factory=class_row(Backlog)) as cursor:
+                backlog = tuple(cursor.execute(_sql("backlog")).fetchall())
+        for run in found:
+            self.runs[run.namespace, run.name, run.occurrence] = run
+            self.latest[run.namespace, run.name] = max(run.occurrence, self.latest.get((run.namespace, run.name), 0))
+            self.known = max(self.known, run.id)
+            if run.closed_at is not None:
+                self.since = max(self.since, run.closed_at)
+        present = {run.id for run in found}
+        # A run that was open and is in no answer is no longer there: the ledger went backwards.
+        for key in [key for key, run in self.runs.items() if run.is_open and run.id not in present]:
+            del self.runs[key]
+        return Snapshot(ledger, dict(self.runs), dict(self.latest), holds, backlog)
+
+
+class Ledger:
+    """Connections to the ledger, used by a few threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database_url is None:
+            raise ValueError("the operator needs HEROLD_DATABASE_URL")
+        self._settings = settings
+        self._url = settings.database_url
+        self.key = read_key(settings)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
+        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self.reader = Reader()
+
+    async def call(self, act: Callable[[Connection], T]) -> T:
+        """Run `act` on a connection. Raises Temporary when the ledger does not answer, and what `act` raises."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.wait_for(loop.run_in_executor(self._threads, self._run, act), CALL_SECONDS)
+
+    async def look(self) -> Snapshot:
+        """One look at everything."""
+        return await self.call(self.reader.look)
+
+    def _run(self, act: Callable[[Connection], T]) -> T:
+        connection = self._connection()
+        try:
+            result = act(connection)
+        except psycopg.OperationalError as error:
+            connection.close()
+            raise Temporary(f"the ledger does not answer: {_plain(error)}") from None
+        except BaseException:
+            if connection.closed:
+                raise Temporary("the ledger does not answer: the connection broke") from None
+            self._idle.put(connection)
+            raise
+        self._idle.put(connection)
+        return result
+
+    def _connection(self) -> Connection:
+        while True:
+            try:
+                connection = self._idle.get_nowait()
+            except queue.Empty:
+                break
+            if not connection.closed:
+                return connection
+        try:
+            connection = connect(self._url, application="herold-operator")
+        except Temporary:
+            raise Temporary("the ledger does not answer", hint="check HEROLD_DATABASE_URL") from None
+        try:
+            check_schema(connection)
+            check_owner(connection, self._settings, self.key)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Wait for what runs, and close."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        while not self._idle.empty():
+            self._idle.get().close()
+
+
+def _plain(error: psycopg.Error) -> str:
+    """Its first line: what follows may quote values."""
+    return str(error).partition("\n")[0][:200]
+
+
+def regress(connection: Connection, why: str) -> None:
+    """Stop all claims: the ledger knows less than was seen of it."""
+    connection.execute(
+        "UPDATE installation SET regressed_at = now(), regressed_why = %s WHERE regressed_at IS NULL", (why[:500],)
+    )
+
+
+def started_by_us(connection: Connection) -> set[int]:
+    """Ids of open runs that an operator started: those whose campaigns it answers for."""
+    rows: list[Any] = connection.execute(
+        """SELECT DISTINCT (a.detail ->> 'run')::int FROM audit a JOIN run ru ON ru.id = (a.detail ->> 'run')::int
+           WHERE a.action = 'StartRun' AND a.actor = %s AND ru.state = 'Open'""",
+        (ACTOR,),
+    ).fetchall()
+    return {row[0] for row in rows}

@@ -1,0 +1,186 @@
+"""Every reason of every condition, in one place: what it says, and what a person does about it.
+
+docs/reference/operator.md is generated from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """The conditions. All of them stand on a Campaign from the first visit; other kinds have `Valid` only."""
+
+    VALID = "Valid"
+    PLANNED = "Planned"
+    PROGRESSING = "Progressing"
+    COMPLETED = "Completed"
+    SUSPENDED = "Suspended"
+    DEGRADED = "Degraded"
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is."""
+
+    ACCEPTED = "Accepted"
+    INVALID_SPEC = "InvalidSpec"
+    REFERENCE_NOT_FOUND = "ReferenceNotFound"
+
+    SCHEDULED = "Scheduled"
+    AUDIENCE_FROZEN = "AudienceFrozen"
+    NOT_PLANNED = "NotPlanned"
+
+    ARMED = "Armed"
+    SENDING = "Sending"
+    FINISHING = "Finishing"
+    NOT_STARTED = "NotStarted"
+    OVER = "Over"
+
+    EVERYBODY_SETTLED = "EverybodySettled"
+    STOPPED = "Stopped"
+    NOT_YET = "NotYet"
+
+    NOT_SUSPENDED = "NotSuspended"
+    SPEC_SUSPEND = "SpecSuspend"
+    HELD = "Held"
+    MASS_DELETION = "MassDeletion"
+    LOOKS_LIKE_REPEAT = "LooksLikeRepeat"
+
+    AS_EXPECTED = "AsExpected"
+    NOT_ACCEPTED = "NotAccepted"
+    FROZEN_FIELD_CHANGED = "FrozenFieldChanged"
+    ALREADY_RAN = "AlreadyRan"
+    OCCURRENCE_WENT_BACK = "OccurrenceWentBack"
+    START_MISSED = "StartMissed"
+    TOO_MANY_RECIPIENTS = "TooManyRecipients"
+    NOBODY_TO_REACH = "NobodyToReach"
+    LEDGER_REGRESSED = "LedgerRegressed"
+    LEDGER_UNAVAILABLE = "LedgerUnavailable"
+    START_REFUSED = "StartRefused"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a reason says, and what to do (empty: nothing)."""
+
+    type: ConditionType
+    status: str
+    says: str
+    do: str = ""
+
+
+_V, _P, _G = ConditionType.VALID, ConditionType.PLANNED, ConditionType.PROGRESSING
+_C, _S, _D = ConditionType.COMPLETED, ConditionType.SUSPENDED, ConditionType.DEGRADED
+
+MEANINGS: dict[Reason, Meaning] = {
+    Reason.ACCEPTED: Meaning(_V, "True", "The resource and everything that it names are right."),
+    Reason.INVALID_SPEC: Meaning(
+        _V,
+        "False",
+        "Something is wrong with it, or with what it names; the message lists every mistake.",
+        "Mend what the message names. A run that is under way goes on as it was pinned; brakes still hold.",
+    ),
+    Reason.REFERENCE_NOT_FOUND: Meaning(
+        _V,
+        "False",
+        "It names something that does not exist.",
+        "Apply what is missing, or mend the name; the operator looks again by itself.",
+    ),
+    Reason.SCHEDULED: Meaning(_P, "True", "It is accepted; the audience freezes at the time in the message."),
+    Reason.AUDIENCE_FROZEN: Meaning(_P, "True", "Audience, texts and times are pinned in a run."),
+    Reason.NOT_PLANNED: Meaning(_P, "False", "There is no run, and none can start as things are.", "See Degraded."),
+    Reason.ARMED: Meaning(_G, "True", "The run waits for its time."),
+    Reason.SENDING: Meaning(_G, "True", "Messages go out."),
+    Reason.FINISHING: Meaning(_G, "True", "It was stopped; what is in hand is being settled."),
+    Reason.NOT_STARTED: Meaning(_G, "False", "There is no run yet."),
+    Reason.OVER: Meaning(_G, "False", "The run is closed."),
+    Reason.EVERYBODY_SETTLED: Meaning(_C, "True", "Everybody of the audience has a final outcome."),
+    Reason.STOPPED: Meaning(_C, "True", "It was stopped for good; who was not reached by then is skipped."),
+    Reason.NOT_YET: Meaning(_C, "False", "It is not over."),
+    Reason.NOT_SUSPENDED: Meaning(_S, "False", "No brake is on."),
+    Reason.SPEC_SUSPEND: Meaning(_S, "True", "spec.suspend is true.", "Set it to false, in Git."),
+    Reason.HELD: Meaning(
+        _S,
+        "True",
+        "A hold is on: on this campaign, its team, its sender, or everything.",
+        "`kubectl annotate campaign NAME herold.dev/hold-` if the annotation holds it; else `herold hold list` and "
+        "`herold hold release ID`.",
+    ),
+    Reason.MASS_DELETION: Meaning(
+        _S,
+        "True",
+        "It vanished together with many others, and came back.",
+        "Look whether it is what was meant, then `herold hold release ID` with the number in the message.",
+    ),
+    Reason.LOOKS_LIKE_REPEAT: Meaning(
+        _S,
+        "True",
+        "Most of these people got the same message days ago.",
+        "If it is meant, release the hold; `repeatPolicy: Allow` says so beforehand.",
+    ),
+    Reason.AS_EXPECTED: Meaning(_D, "False", "Nothing is out of order."),
+    Reason.NOT_ACCEPTED: Meaning(_D, "True", "It is not valid.", "See the condition Valid."),
+    Reason.FROZEN_FIELD_CHANGED: Meaning(
+        _D,
+        "True",
+        "Fields were edited that the run pinned when it started; they are not obeyed.",
+        "Undo the edit, or let the run end and send again with `occurrence` one greater.",
+    ),
+    Reason.ALREADY_RAN: Meaning(
+        _D,
+        "True",
+        "This occurrence is over, and the spec was changed since; nobody gets it again.",
+        "Write `occurrence` one greater if it is to go out once more.",
+    ),
+    Reason.OCCURRENCE_WENT_BACK: Meaning(
+        _D, "True", "A later occurrence ran already.", "Write `occurrence` as the message says."
+    ),
+    Reason.START_MISSED: Meaning(
+        _D,
+        "True",
+        "It could not start within `schedule.startingDeadline`; nothing was sent.",
+        "Move `schedule.at`, or lengthen the deadline; a run that was armed needs `occurrence` one greater.",
+    ),
+    Reason.TOO_MANY_RECIPIENTS: Meaning(
+        _D,
+        "True",
+        "The audience is greater than `audience.maxRecipients`; nothing was sent.",
+        "Look at `herold plan`; raise the bound if all are meant.",
+    ),
+    Reason.NOBODY_TO_REACH: Meaning(
+        _D, "True", "Nobody is left to get it.", "`herold plan` says who is left out and why."
+    ),
+    Reason.LEDGER_REGRESSED: Meaning(
+        _D,
+        "True",
+        "The ledger knows less than was seen of it (a restored backup, a lost promotion). All sending has stopped.",
+        "Find out what was sent since, then `herold ledger accept` (docs/how-to/after-a-restore.md).",
+    ),
+    Reason.LEDGER_UNAVAILABLE: Meaning(
+        _D,
+        "True",
+        "The ledger does not answer the operator. Temporary: it tries again by itself. Workers go by their own "
+        "connections.",
+        "Look at PostgreSQL; counts are as old as they were.",
+    ),
+    Reason.START_REFUSED: Meaning(_D, "True", "The ledger refused to start the run.", "See the message."),
+}
+
+
+def reference_page() -> str:
+    """docs/reference/operator.md."""
+    lines = [
+        "<!-- Generated by `make generate`. Do not edit. -->",
+        "# Conditions and reasons",
+        "",
+        "A Campaign has all six conditions from the operator's first visit; the other kinds have `Valid`. "
+        "`observedGeneration` says which edit a condition speaks of. The column `Degraded` of `kubectl get campaigns` "
+        "is the reason of that condition.",
+        "",
+        "| condition | status | reason | says | what to do |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for reason, meaning in MEANINGS.items():
+        lines.append(f"| {meaning.type} | {meaning.status} | `{reason}` | {meaning.says} | {meaning.do} |")
+    return "\n".join(lines) + "\n"

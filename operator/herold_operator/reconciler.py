@@ -1,0 +1,462 @@
+"""One level-based reconcile for each resource: look at everything that is known of it, do what is missing, say it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from herold.errors import HeroldError, NotFound, Refused, Temporary
+from herold.ledger.database import Connection
+from herold.ledger.holds import hold, release
+from herold.ledger.runs import change_run, start_run
+from herold.ledger.senders import sync_sender
+from herold.resources.campaign import Campaign
+from herold.resources.meta import Key
+from herold.resources.resolved import PROOF, ResolvedCampaign
+from herold.resources.sender import SenderProfile
+from herold_operator.api import Conflict, KubernetesApi
+from herold_operator.breaker import Breaker
+from herold_operator.campaigns import (
+    AT_ONCE,
+    HOLD_ANNOTATION,
+    Brakes,
+    Refusal,
+    Seen,
+    build_blind_status,
+    build_status,
+    ledger_name,
+    plan_absence,
+    plan_brakes,
+    regression,
+    start_time,
+)
+from herold_operator.conditions import Condition, build_conditions
+from herold_operator.journal import Journal
+from herold_operator.judging import Judge, Verdict, sentence
+from herold_operator.keyed_queue import KeyedQueue
+from herold_operator.ledger import ACTOR, Ledger, RunView, Snapshot, regress, started_by_us
+from herold_operator.reasons import Reason
+from herold_operator.settings import OperatorSettings
+from herold_operator.world import World
+
+TASKS = 8
+# The ledger may be away this long before conditions say so.
+PATIENCE_SECONDS = 5.0
+# An audience may have grown or shrunk: such a refusal is asked about again.
+ASK_AGAIN = timedelta(seconds=60)
+_MAY_PASS = (Reason.TOO_MANY_RECIPIENTS, Reason.NOBODY_TO_REACH, Reason.START_REFUSED)
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of a campaign between visits; all of it can be found out anew."""
+
+    refusal: Refusal | None = None
+    asked: tuple[str, int, str] | None = None  # digest, run and its state for which the ledger was asked
+    frozen_changed: tuple[str, ...] = ()
+    written: float = 0.0
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Feeds on events and ticks. `snapshot` is the last look at the ledger, None until there was one."""
+
+    api: KubernetesApi
+    ledger: Ledger
+    world: World
+    settings: OperatorSettings
+    journal: Journal
+    queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
+    snapshot: Snapshot | None = None
+    ours: set[int] = field(default_factory=set)
+    _judge: Judge = field(init=False)
+    _memory: dict[Key, _Memory] = field(default_factory=dict)
+    _synced: dict[Key, object] = field(default_factory=dict)
+    _breaker: Breaker = field(default_factory=Breaker)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _looked: float = 0.0
+    _trouble: tuple[float, str] | None = None
+
+    def __post_init__(self) -> None:
+        self._judge = Judge(self.world)
+
+    # What happens -----------------------------------------------------------------------------------------------------
+
+    def changed(self, item: Mapping[str, Any]) -> None:
+        """An object was made or changed."""
+        if not self.world.put(dict(item)):
+            return
+        key = (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
+        # A brake overtakes everything that waits.
+        self.queue.add(key, first=key[0] == "Campaign" and _is_braked(item))
+        for each in self.world.dependents(key):
+            self.queue.add(each)
+
+    def gone(self, key: Key, version: int | None = None) -> None:
+        """An object was deleted."""
+        if not self.world.remove(key, version):
+            return
+        self.queue.add(key, first=True)
+        for each in self.world.dependents(key):
+            self.queue.add(each)
+        if key[0] == "Campaign":
+            now = time.monotonic()
+            self._breaker.vanished(key, now)
+            present = sum(1 for _ in self.world.of_kind("Campaign"))
+            for each in self._breaker.tripped(present, now):
+                self.queue.add(each, first=True)
+
+    async def look(self) -> Snapshot:
+        """A look at the ledger that began after this call; those who ask at the same time share one."""
+        asked = time.monotonic()
+        async with self._looking:
+            if self.snapshot is not None and self._looked > asked:
+                return self.snapshot
+            began = time.monotonic()
+            try:
+                found = await self.ledger.look()
+                if self.snapshot is None:
+                    self.ours |= await self.ledger.call(started_by_us)
+            except Temporary as error:
+                self._away(error)
+                raise
+            self._looked = began
+            before, self.snapshot = self.snapshot, found
+            if self._trouble is not None:
+                self.journal.write("info", "ledger_is_back", seconds=round(time.monotonic() - self._trouble[0], 1))
+                self._trouble = None
+                self._all_campaigns()
+            self._compare(before, found)
+            return found
+
+    def _away(self, error: Temporary) -> None:
+        now = time.monotonic()
+        if self._trouble is None:
+            self._trouble = (now, error.message)
+            self.journal.write("warning", "ledger_is_away", message=error.message)
+        elif now - self._trouble[0] > PATIENCE_SECONDS and self._trouble[1]:
+            self._trouble = (self._trouble[0], self._trouble[1])
+            self._all_campaigns()
+
+    def _all_campaigns(self) -> None:
+        for key in list(self.world.of_kind("Campaign")):
+            self.queue.add(key)
+
+    def _compare(self, before: Snapshot | None, now: Snapshot) -> None:
+        """Wake the campaigns of which the ledger tells something new, and runs whose campaign is gone."""
+        again: set[Key] = set()
+        if before is None or before.holds != now.holds or before.ledger.regressed != now.ledger.regressed:
+            self._all_campaigns()
+        for place, run in now.runs.items():
+            key = _campaign_of(run)
+            known = before.runs.get(place) if before is not None else None
+            if known != run:
+                again.add(key)
+            if run.is_open and run.id in self.ours and key not in self.world.objects:
+                again.add(key)
+        for place, run in (before.runs if before is not None else {}).items():
+            if place not in now.runs:
+                again.add(_campaign_of(run))
+        for key in again:
+            self.queue.add(key)
+
+    # What is done ----------------------------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Handle keys for ever."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(TASKS):
+                group.create_task(self._serve_one())
+
+    async def _serve_one(self) -> None:
+        while True:
+            key = await self.queue.get()
+            failed = True
+            try:
+                await self.reconcile(key)
+                failed = False
+            except Conflict:
+                self.journal.write("debug", "changed_meanwhile", kind=key[0], resource=f"{key[1]}/{key[2]}")
+            except HeroldError as error:
+                level = "warning" if isinstance(error, Temporary) else "error"
+                self.journal.write(
+                    level,
+                    "reconcile_failed",
+                    kind=key[0],
+                    resource=f"{key[1]}/{key[2]}",
+                    error=type(error).__name__,
+                    message=error.message[:500],
+                )
+            except Exception as error:
+                # One resource's trouble is nobody else's. Its text may quote values: only its kind is logged.
+                self.journal.write(
+                    "error",
+                    "reconcile_broke",
+                    kind=key[0],
+                    resource=f"{key[1]}/{key[2]}",
+                    error=type(error).__name__,
+                    where=_where(error),
+                )
+            finally:
+                self.queue.done(key, failed=failed)
+
+    async def reconcile(self, key: Key) -> None:
+        """Visit one resource. Raises HeroldError; the queue brings it back."""
+        item = self.world.objects.get(key)
+        if key[0] == "Campaign":
+            if item is None:
+                await self._absent(key)
+            else:
+                await self._campaign(key, item)
+        elif item is not None:
+            await self._plain(key, item)
+
+    async def _plain(self, key: Key, item: Mapping[str, Any]) -> None:
+        """A kind that does nothing by itself; the ledger follows a SenderProfile's rates at once."""
+        verdict = self._judge.verdict(key)
+        sender = verdict.resource
+        if isinstance(sender, SenderProfile) and self._synced.get(key) != sender.spec:
+            await self.ledger.call(lambda connection: _sync(connection, sender))
+            self._synced[key] = sender.spec
+        before = item.get("status", {})
+        generation = item["metadata"]["generation"]
+        status = {
+            "observedGeneration": generation,
+            "conditions": build_conditions(
+                (_validity(verdict),), before.get("conditions", ()), generation=generation, now=datetime.now(UTC)
+            ),
+        }
+        if status != before:
+            await self._write(key, item, status)
+
+    async def _campaign(self, key: Key, item: Mapping[str, Any]) -> None:
+        memory = self._memory.setdefault(key, _Memory())
+        verdict = self._judge.verdict(key)
+        if self._trouble is not None and time.monotonic() - self._trouble[0] > PATIENCE_SECONDS:
+            await self._say_blind(key, item, verdict)
+            return
+        snapshot = self.snapshot or await self.look()
+        seen = self._see(key, item, verdict, snapshot, memory)
+        brakes = plan_brakes(seen)
+        if brakes.any:
+            await self._brake(seen.namespace, seen.name, seen.run, brakes)
+            seen = self._see(key, item, verdict, await self.look(), memory)
+        why = None if seen.ledger.regressed else regression(seen.status, seen.run, seen.ledger)
+        if why is not None:
+            await self.ledger.call(lambda connection: regress(connection, why))
+            self.journal.write("error", "ledger_regressed", resource=f"{key[1]}/{key[2]}", message=why)
+            seen = self._see(key, item, verdict, await self.look(), memory)
+        if seen.run is not None:
+            self.ours.add(seen.run.id)
+        if await self._start(key, seen, memory):
+            seen = self._see(key, item, verdict, await self.look(), memory)
+        await self._say(key, item, seen, memory)
+        self._wake(key, seen)
+
+    def _see(self, key: Key, item: Mapping[str, Any], verdict: Verdict, snapshot: Snapshot, memory: _Memory) -> Seen:
+        spec = item.get("spec") or {}
+        name = ledger_name(key[2], spec)
+        occurrence = spec.get("occurrence", 1)
+        occurrence = occurrence if isinstance(occurrence, int) else 1
+        run = snapshot.runs.get((key[1], name, occurrence))
+        refusal = memory.refusal
+        if refusal is not None and (
+            refusal.digest != verdict.digest
+            or (run is not None and run.is_open)
+            or (refusal.reason in _MAY_PASS and snapshot.ledger.now - refusal.at >= ASK_AGAIN)
+        ):
+            refusal = memory.refusal = None
+        if run is None or not run.is_open or run.intent_digest == verdict.digest:
+            memory.frozen_changed = ()
+        lead = timedelta(seconds=self.settings.freeze_lead)
+        return Seen(
+            namespace=key[1],
+            name=name,
+            generation=item["metadata"]["generation"],
+            occurrence=occurrence,
+            suspend=spec.get("suspend") is True,
+            hold=(item["metadata"].get("annotations") or {}).get(HOLD_ANNOTATION),
+            verdict=verdict,
+            run=run,
+            holds=snapshot.holds_on(key[1], name, run.sender if run else _sender_of(verdict.resolved)),
+            ledger=snapshot.ledger,
+            refusal=refusal,
+            frozen_changed=memory.frozen_changed,
+            starts_at=start_time(verdict.resolved, lead) if verdict.resolved is not None else None,
+            status=item.get("status") or {},
+        )
+
+    async def _brake(self, namespace: str, name: str, run: RunView | None, brakes: Brakes) -> None:
+        def act(connection: Connection) -> None:
+            with connection.transaction():
+                for actor, reason in brakes.hold:
+                    hold(connection, "Campaign", f"{namespace}/{name}", reason=reason, actor=actor)
+                for each in brakes.release:
+                    try:
+                        release(connection, each, actor=ACTOR)
+                    except NotFound:
+                        continue  # somebody was faster
+                if brakes.suspend is not None and run is not None:
+                    change_run(connection, run.id, "suspend" if brakes.suspend else "resume", actor=ACTOR)
+
+        await self.ledger.call(act)
+        self.journal.write(
+            "info",
+            "brakes",
+            campaign=f"{namespace}/{name}",
+            held=len(brakes.hold),
+            released=len(brakes.release),
+            suspend=brakes.suspend,
+        )
+
+    async def _start(self, key: Key, seen: Seen, memory: _Memory) -> bool:
+        """Start the run, or ask the ledger what it makes of a changed intent. True when it was asked."""
+        resolved, run = seen.verdict.resolved, seen.run
+        if resolved is None or seen.refusal is not None or seen.ledger.regressed is not None:
+            return False
+        if run is None:
+            if not seen.starts_now:
+                return False
+        else:
+            question = (seen.verdict.digest, run.id, f"{run.state}{run.stopped_at is not None}")
+            if run.intent_digest == seen.verdict.digest or memory.asked == question:
+                return False
+            memory.asked = question
+        try:
+            started = await self.ledger.call(
+                lambda connection: start_run(connection, resolved, key=self.ledger.key, actor=ACTOR)
+            )
+        except Refused as error:
+            reason = Reason(error.reason) if error.reason in set(Reason) else Reason.START_REFUSED
+            hint = f" To do: {error.hint}." if error.hint else ""
+            memory.refusal = Refusal(seen.verdict.digest, reason, f"{error.message}.{hint}", seen.ledger.now)
+            self.journal.write("warning", "start_refused", campaign=f"{key[1]}/{key[2]}", reason=error.reason)
+            return True
+        self.ours.add(started.run_id)
+        memory.frozen_changed = started.frozen_changed
+        if started.new:
+            self.journal.write(
+                "info", "run_started", campaign=f"{key[1]}/{key[2]}", run=started.run_id, planned=started.planned
+            )
+        return True
+
+    async def _absent(self, key: Key) -> None:
+        """The campaign is gone: its open runs pause."""
+        self._memory.pop(key, None)
+        snapshot = self.snapshot or await self.look()
+        present = sum(1 for _ in self.world.of_kind("Campaign"))
+        many = key in self._breaker.tripped(present, time.monotonic())
+        for name in (key[2], f"{key[2]}{PROOF}"):
+            runs = [run for place, run in snapshot.runs.items() if place[:2] == (key[1], name)]
+            for run in runs:
+                if not run.is_open or run.id not in self.ours:
+                    continue
+                brakes = plan_absence(run, snapshot.holds_on(key[1], name, None), many=many)
+                if brakes.any:
+                    await self._brake(key[1], name, run, brakes)
+                    self.journal.write(
+                        "error" if many else "warning", "campaign_vanished", campaign=f"{key[1]}/{name}", run=run.id
+                    )
+                    await self.look()
+
+    # What is said ----------------------------------------------------------------------------------------------------
+
+    async def _say(self, key: Key, item: Mapping[str, Any], seen: Seen, memory: _Memory) -> None:
+        status = build_status(seen)
+        before = seen.status
+        if _lasting(status) == _lasting(before):
+            if _numbers(status) == _numbers(before):
+                return
+            wait = memory.written + self.settings.counts_every - time.monotonic()
+            if memory.written and wait > 0:
+                self.queue.add_after(key, wait)
+                return
+        await self._write(key, item, status)
+        memory.written = time.monotonic()
+
+    async def _say_blind(self, key: Key, item: Mapping[str, Any], verdict: Verdict) -> None:
+        before = item.get("status") or {}
+        if (
+            before.get("state") in ("Completed", "Stopped", "Missed")
+            and before.get("observedGeneration") == item["metadata"]["generation"]
+        ):
+            return  # nothing of it depends on the ledger any more
+        assert self._trouble is not None
+        status = build_blind_status(
+            before,
+            verdict,
+            generation=item["metadata"]["generation"],
+            trouble=f"{self._trouble[1]}. It is tried again by itself.",
+            now=datetime.now(UTC),
+        )
+        if status != before:
+            await self._write(key, item, status)
+
+    async def _write(self, key: Key, item: Mapping[str, Any], status: dict[str, Any]) -> None:
+        try:
+            written = await self.api.apply_status(*key, status, item["metadata"]["resourceVersion"])
+        except NotFound:
+            return  # deleted meanwhile; an event tells
+        self.world.put(written)
+
+    def _wake(self, key: Key, seen: Seen) -> None:
+        """Come back when something falls due by itself."""
+        if seen.run is None and seen.refusal is not None and seen.refusal.reason in _MAY_PASS:
+            self.queue.add_after(key, ASK_AGAIN.total_seconds())
+        elif seen.run is None and seen.starts_at is not None and seen.starts_at != AT_ONCE and not seen.starts_now:
+            wait = (seen.starts_at - seen.ledger.now).total_seconds()
+            if wait > 0:
+                self.queue.add_after(key, min(wait, 3600.0))
+
+
+def _is_braked(item: Mapping[str, Any]) -> bool:
+    annotations = item["metadata"].get("annotations") or {}
+    return HOLD_ANNOTATION in annotations or (item.get("spec") or {}).get("suspend") is True
+
+
+def _campaign_of(run: RunView) -> Key:
+    return (Campaign.__name__, run.namespace, run.name.removesuffix(PROOF))
+
+
+def _sender_of(resolved: ResolvedCampaign | None) -> str | None:
+    if resolved is None:
+        return None
+    return f"{resolved.sender.metadata.namespace}/{resolved.sender.metadata.name}"
+
+
+def _validity(verdict: Verdict) -> Condition:
+    if not verdict.mistakes:
+        return Condition(Reason.ACCEPTED, "The resource and everything that it names are right.")
+    reason = Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC
+    return Condition(reason, sentence(verdict.mistakes))
+
+
+def _sync(connection: Connection, sender: SenderProfile) -> None:
+    with connection.transaction():
+        sync_sender(connection, sender)
+
+
+_NUMBERS = ("counts", "nextSendTime", "ledger")
+
+
+def _lasting(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in status.items() if name not in _NUMBERS}
+
+
+def _numbers(status: Mapping[str, Any]) -> tuple[Any, ...]:
+    mirror = {name: value for name, value in status.get("ledger", {}).items() if name != "observedTime"}
+    return status.get("counts"), status.get("nextSendTime"), mirror
+
+
+def _where(error: BaseException) -> str:
+    """File and line where it was raised."""
+    trace = error.__traceback__
+    place = ""
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,67 @@
+"""Settings of the operator beside those of every Herold process: `HEROLD_OPERATOR_…`, all mistakes named at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from herold.errors import InvalidInput, Mistake
+from herold.settings import Settings, read_settings
+
+PREFIX = "HEROLD_OPERATOR_"
+
+
+class OperatorSettings(BaseModel):
+    """Where the operator puts what it makes, and how patient it is. Times are seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identity: str = Field(default_factory=socket.gethostname, description="Name of this replica in the Lease.")
+    senders_namespace: str = Field(default="herold-senders", description="Namespace of the workers.")
+    lease_namespace: str = Field(default="herold-platform", description="Namespace of the Lease.")
+    lease_name: str = Field(default="herold-operator", description="The Lease that the leading replica holds.")
+    lease_seconds: int = Field(default=8, ge=3, le=60, description="How long a Lease lasts without renewal.")
+    worker_image: str = Field(default="localhost/herold:dev", description="Image of the workers.")
+    worker_messages_per_second: int = Field(
+        default=2000, ge=1, le=100_000, description="What one worker is counted on to send."
+    )
+    workers_at_most: int = Field(default=8, ge=1, le=1000, description="Workers of one SenderProfile.")
+    database_secret: str = Field(
+        default="herold-database", description="Secret in the workers' namespace whose `url` is the ledger's address."
+    )
+    freeze_lead: int = Field(
+        default=900, ge=0, le=86_400, description="The audience freezes this long before the first message falls due."
+    )
+    counts_every: float = Field(
+        default=15.0, ge=1, le=600, description="Counts of a running campaign at most so often."
+    )
+    tick: float = Field(default=1.0, ge=0.1, le=10, description="How often the ledger is read.")
+    resync: float = Field(default=300.0, ge=5, le=3600, description="How often everything is listed anew.")
+    health_port: int = Field(default=0, ge=0, le=65_535, description="Port of /healthz and /metrics; 0: none.")
+
+
+def read_operator_settings(environ: Mapping[str, str] | None = None) -> tuple[Settings, OperatorSettings]:
+    """Both sets of settings. Raises InvalidInput that names every unknown or wrong variable."""
+    source = os.environ if environ is None else environ
+    own = {name: value for name, value in source.items() if name.startswith(PREFIX)}
+    mistakes: list[Mistake] = []
+    settings = Settings()
+    try:
+        settings = read_settings({name: value for name, value in source.items() if name not in own})
+    except InvalidInput as error:
+        mistakes += error.mistakes
+    operator = OperatorSettings()
+    try:
+        operator = OperatorSettings.model_validate(
+            {name.removeprefix(PREFIX).lower(): value for name, value in own.items()}
+        )
+    except ValidationError as error:
+        mistakes += [
+            Mistake("environment", 0, 0, PREFIX + str(item["loc"][0]).upper(), item["msg"]) for item in error.errors()
+        ]
+    if mistakes:
+        raise InvalidInput(mistakes, what="settings")
+    return settings, operator

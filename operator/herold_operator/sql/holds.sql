@@ -1,0 +1,2 @@
+SELECT id, scope, target, reason, actor FROM hold
+WHERE released_at IS NULL AND (expires_at IS NULL OR expires_at > now()) ORDER BY id

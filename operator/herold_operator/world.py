@@ -1,0 +1,134 @@
+"""What the API server holds of Herold's kinds, as far as it was told: objects by key, and who names whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from herold.resources import KINDS
+from herold.resources.declared import Declared
+from herold.resources.meta import Key, Resource
+from herold.resources.references import links
+from herold.resources.shape import Shaped, shape
+from herold.resources.yaml_reader import Document
+
+Object = dict[str, Any]
+# What Kubernetes keeps beside what people declare.
+_OURS = ("apiVersion", "kind", "spec")
+_METADATA = ("name", "namespace", "labels", "annotations", "generation", "uid")
+
+
+def key_of(item: Object) -> Key:
+    """(kind, namespace, name) of an object."""
+    return item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+def version_of(item: Object) -> int:
+    """Its resourceVersion. A number: etcd's revision, compared only with others of the same object.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    return int(item["metadata"]["resourceVersion"])
+
+
+class World:
+    """The cache. Objects are never changed in place."""
+
+    def __init__(self, shared_namespace: str) -> None:
+        self.shared_namespace = shared_namespace
+        self.objects: dict[Key, Object] = {}
+        self._shaped: dict[Key, Shaped] = {}
+        self._names: dict[Key, tuple[Key, ...]] = {}
+        self._named_by: dict[Key, set[Key]] = {}
+
+    def put(self, item: Object) -> bool:
+        """Take an object. True when what people declare in it is new; what is older than what is known is dropped."""
+        key = key_of(item)
+        known = self.objects.get(key)
+        same = known is not None and known["metadata"]["uid"] == item["metadata"]["uid"]
+        if known is not None and same and version_of(item) <= version_of(known):
+            return False
+        slim = {
+            **{name: item[name] for name in (*_OURS, "status") if name in item},
+            "metadata": {
+                name: item["metadata"][name] for name in (*_METADATA, "resourceVersion") if name in item["metadata"]
+            },
+        }
+        self.objects[key] = slim
+        if known is not None and same and _declared(known) == _declared(slim):
+            return False
+        self._look(key, slim)
+        return True
+
+    def remove(self, key: Key, version: int | None = None) -> bool:
+        """Forget an object. False when it was not known, or is known in a later version."""
+        known = self.objects.get(key)
+        if known is None or (version is not None and version_of(known) > version):
+            return False
+        del self.objects[key]
+        del self._shaped[key]
+        self._link(key, ())
+        return True
+
+    def of_kind(self, kind: str) -> Iterator[Key]:
+        """Keys of one kind."""
+        return (key for key in self.objects if key[0] == kind)
+
+    def dependents(self, key: Key) -> set[Key]:
+        """Everything that names `key`, directly or through others."""
+        found: set[Key] = set()
+        waiting = [key]
+        while waiting:
+            for source in self._named_by.get(waiting.pop(), ()):
+                if source not in found:
+                    found.add(source)
+                    waiting.append(source)
+        return found
+
+    def closure(self, key: Key) -> tuple[Declared, list[Shaped]]:
+        """`key` with everything that it names, directly or through others, as far as it exists."""
+        found: dict[Key, Shaped] = {}
+        waiting = [key]
+        while waiting:
+            each = waiting.pop()
+            shaped = self._shaped.get(each)
+            if shaped is not None and each not in found:
+                found[each] = shaped
+                waiting += self._names.get(each, ())
+        resources: dict[Key, Resource] = {
+            each: shaped.resource for each, shaped in found.items() if shaped.resource is not None
+        }
+        documents = {each: shaped.document for each, shaped in found.items()}
+        return Declared(self.shared_namespace, resources, documents), list(found.values())
+
+    def _look(self, key: Key, item: Object) -> None:
+        value = {name: item[name] for name in _OURS if name in item}
+        value["metadata"] = {name: item["metadata"][name] for name in _METADATA if name in item["metadata"]}
+        shaped = shape(Document(f"{key[0]} {key[1]}/{key[2]}", 0, value, {}, {}, frozenset(), ()))
+        self._shaped[key] = shaped
+        if shaped.resource is None:
+            self._link(key, ())
+            return
+        declared = Declared(self.shared_namespace, {}, {})
+        self._link(key, (declared.target(link.kind, link.reference, key[1]) for link in links(shaped.resource)))
+
+    def _link(self, key: Key, targets: Iterable[Key]) -> None:
+        for target in self._names.pop(key, ()):
+            self._named_by[target].discard(key)
+            if not self._named_by[target]:
+                del self._named_by[target]
+        named = tuple(dict.fromkeys(targets))
+        if named:
+            self._names[key] = named
+        for target in named:
+            self._named_by.setdefault(target, set()).add(key)
+
+
+def _declared(item: Object) -> tuple[Any, ...]:
+    metadata = item["metadata"]
+    return metadata.get("generation"), metadata.get("annotations"), metadata.get("labels")
+
+
+def is_ours(kind: str) -> bool:
+    """Whether it is one of Herold's kinds."""
+    return kind in KINDS

@@ -1,0 +1,178 @@
+"""A platform for tests of the operator: an API server, a ledger, and the operator as the process that a pod runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from herold.ledger.counts import RunStatus, run_status
+from herold.ledger.database import Connection, connect
+from herold.ledger.installation import adopt
+from herold.resources.resolved import ResolvedCampaign
+from herold.settings import Settings
+from parts.campaigns import small_campaign
+from parts.kubernetes import ROOT, SERVICE_ACCOUNT, Answer, ApiServer, wait_for
+from parts.people import KEY, add_people
+
+Object = dict[str, Any]
+TEAM, SHARED, SENDERS, PLATFORM = "campaigns-shop", "campaigns-shared", "herold-senders", "herold-platform"
+
+
+def manifests(resolved: ResolvedCampaign) -> list[Object]:
+    """The five resources, in the order in which they name each other."""
+    content = resolved.to_json()
+    return [content["schema"], content["sender"], content["template"], *content["segments"], content["campaign"]]
+
+
+@dataclass
+class Operator:
+    """A running operator."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self, sign: int = signal.SIGTERM) -> int:
+        """Ask it to end, and wait."""
+        if self.process.poll() is None:
+            self.process.send_signal(sign)
+        return self.process.wait(30)
+
+    def events(self, name: str = "") -> list[dict[str, Any]]:
+        """What it logged."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if not name or line["event"] == name]
+
+
+@dataclass
+class Platform:
+    """An API server, a ledger with people, and operators."""
+
+    api: ApiServer
+    url: str
+    folder: Path
+    settings: Settings
+    connection: Connection
+    operators: list[Operator] = field(default_factory=list)
+
+    def operator(self, **settings: str) -> Operator:
+        """Start one. Its settings are those of a fast test, `HEROLD_OPERATOR_` before each."""
+        number = len(self.operators) + 1
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("HEROLD_", "KUBE"))}
+        environ |= {
+            "KUBECONFIG": str(self.api.kubeconfig(SERVICE_ACCOUNT)),
+            "HEROLD_DATABASE_URL": self.url,
+            "HEROLD_STATE_DIR": str(self.settings.state_dir),
+            "HEROLD_SINGLE_NODE": "true",
+            "HEROLD_LOG_LEVEL": "debug",
+            "HEROLD_OPERATOR_IDENTITY": f"replica-{number}",
+            "HEROLD_OPERATOR_TICK": "0.2",
+            "HEROLD_OPERATOR_COUNTS_EVERY": "1",
+        }
+        environ |= {f"HEROLD_OPERATOR_{name.upper()}": value for name, value in settings.items()}
+        path = self.folder / f"operator-{number}.log"
+        with path.open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "herold_operator"], env=environ, stdout=log, stderr=log)
+        self.operators.append(Operator(process, path))
+        return self.operators[-1]
+
+    def apply(self, *items: Object) -> None:
+        """`kubectl apply`."""
+        for item in items:
+            self.api.apply(item)
+
+    def status(self, item: Object) -> Object:
+        """The status as it is now, {} without one."""
+        status: Object = self.api.get(item).get("status", {})
+        return status
+
+    def condition(self, item: Object, name: str) -> Object | None:
+        """A condition of the newest generation, None before there is one."""
+        found = self.api.get(item)
+        for each in found.get("status", {}).get("conditions", ()):
+            if each["type"] == name and each["observedGeneration"] == found["metadata"]["generation"]:
+                return dict(each)
+        return None
+
+    def wait_reason(self, item: Object, name: str, reason: str, seconds: float = 30.0) -> Object:
+        """Until the condition has that reason for the newest generation."""
+        seen: list[Object | None] = [None]
+
+        def there() -> Object | None:
+            seen[0] = self.condition(item, name)
+            return seen[0] if seen[0] is not None and seen[0]["reason"] == reason else None
+
+        try:
+            return wait_for(f"{name} {reason}", there, seconds)
+        except AssertionError:
+            logs = "\n".join(each.log.read_text()[-3000:] for each in self.operators)
+            raise AssertionError(f"{name} is not {reason} but {seen[0]}\n{self.status(item)}\n{logs}") from None
+
+    def runs(self) -> list[RunStatus]:
+        """Runs of the ledger, newest first."""
+        return run_status(self.connection)
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        """A worker as a pod would run it."""
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
+        environ |= {"HEROLD_DATABASE_URL": self.url, "HEROLD_STATE_DIR": str(self.settings.state_dir)}
+        environ |= {"HEROLD_SINGLE_NODE": "true"}
+        with (self.folder / "worker.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", "herold.cli", "worker"], env=environ, stdout=log, stderr=log)
+
+
+@contextmanager
+def platform_on(api: ApiServer, url: str, folder: Path, people: int = 5) -> Iterator[Platform]:
+    """A platform of this test's own on an API server that tests share: Herold's resources are gone afterwards."""
+    settings = Settings(database_url=url, state_dir=folder / "state", single_node=True)
+    settings.state_dir.mkdir(parents=True)
+    key = settings.state_dir / "key"
+    key.write_bytes(KEY)
+    for name in (TEAM, SHARED, SENDERS, PLATFORM):
+        api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    for item in yaml.safe_load_all((ROOT / "operator" / "deploy" / "rbac.yaml").read_text()):
+        api.apply(item)
+    with connect(url) as connection:
+        adopt(connection, settings, KEY)
+        add_people(connection, [f"person{number}@example.com" for number in range(people)])
+        platform = Platform(api, url, folder, settings, connection)
+        try:
+            yield platform
+        finally:
+            for operator in platform.operators:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    operator.stop(signal.SIGKILL)
+            clean(api)
+
+
+def clean(api: ApiServer) -> None:
+    """Remove Herold's resources, Deployments and Leases."""
+    for plural in ("campaigns", "segments", "messagetemplates", "senderprofiles", "contactschemas"):
+        for namespace in {item["metadata"]["namespace"] for item in _items(api, f"/apis/herold.dev/v1alpha1/{plural}")}:
+            api.ask("DELETE", f"/apis/herold.dev/v1alpha1/namespaces/{namespace}/{plural}")
+    api.ask("DELETE", f"/apis/apps/v1/namespaces/{SENDERS}/deployments")
+    with contextlib.suppress(Answer):
+        api.ask("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/{PLATFORM}/leases/herold-operator")
+
+
+def _items(api: ApiServer, path: str) -> list[Object]:
+    items: list[Object] = api.ask("GET", path)["items"]
+    return items
+
+
+def world(**overrides: Any) -> list[Object]:
+    """The five manifests of a campaign that is due now; the campaign is the last."""
+    due = datetime.now(UTC) - timedelta(hours=1)
+    schedule = {"at": due.strftime("%Y-%m-%dT%H:%M:%S"), "timeZone": "UTC", **overrides.pop("schedule", {})}
+    return manifests(small_campaign(schedule=schedule, **overrides))

@@ -1,0 +1,305 @@
+"""A real API server for tests: etcd and kube-apiserver as processes on loopback, with Herold's kinds and nothing else.
+
+No kubelet and no controllers run: a Deployment is a wish there. The programs are those of the local cluster (`make up`
+builds them once); without them the tests that need them are skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from herold.resources import KINDS
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60.0
+ADMIN = "admin"
+SERVICE_ACCOUNT = "system:serviceaccount:herold-platform:herold-operator"
+AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  users: ["%s"]
+- level: None
+"""
+T = TypeVar("T")
+
+
+def programs() -> dict[str, Path] | None:
+    """etcd, kube-apiserver and kubectl, from HEROLD_TEST_KUBERNETES (a folder) or the cache of the local cluster."""
+    told = os.environ.get("HEROLD_TEST_KUBERNETES")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "herold" / "tools"
+    folders = [Path(told)] if told else sorted(cache.glob("*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    found = {}
+    for name in ("etcd", "kube-apiserver", "kubectl"):
+        place = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if place is None:
+            return None
+        found[name] = place
+    return found
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, ask: Callable[[], T | None], seconds: float = 30.0, every: float = 0.05) -> T:
+    """Ask until the answer is neither None nor False. Raises AssertionError that names what was waited for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer is not None and answer is not False:
+            return answer
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(every)
+
+
+class Answer(Exception):
+    """The API server said no."""
+
+    def __init__(self, code: int, body: str) -> None:
+        super().__init__(f"{code}: {body[:2000]}")
+        self.code = code
+
+
+@dataclass
+class ApiServer:
+    """A running API server. Each user has a token; `admin` may do everything."""
+
+    port: int
+    folder: Path
+    tools: dict[str, Path]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def authority(self) -> Path:
+        """Its own certificate, which signs itself."""
+        return self.folder / "certs" / "apiserver.crt"
+
+    def kubeconfig(self, user: str = ADMIN) -> Path:
+        """A kubeconfig of that user."""
+        path = self.folder / f"{user.rpartition(':')[2]}.kubeconfig"
+        cluster = {"server": f"https://127.0.0.1:{self.port}", "certificate-authority": str(self.authority)}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": user, "user": {"token": _token(user)}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+        }
+        path.write_text(json.dumps(content))
+        return path
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, kind: str = "application/json", user: str = ADMIN
+    ) -> Any:
+        """One request. Raises Answer for a status of 400 and above."""
+        request = urllib.request.Request(
+            f"https://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {_token(user)}", "Content-Type": kind},
+        )
+        context = ssl.create_default_context(cafile=str(self.authority))
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=15) as response:
+                text = response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise Answer(error.code, error.read().decode()) from None
+        return json.loads(text) if text[:1] in (b"{", b"[") else text.decode()
+
+    def apply(self, manifest: dict[str, Any], *, user: str = ADMIN) -> Any:
+        """Server-side apply, as `kubectl apply --server-side` and Argo CD do it."""
+        return self.ask(
+            "PATCH",
+            f"{path_of(manifest)}?fieldManager=tests&force=true&fieldValidation=Strict",
+            manifest,
+            kind="application/apply-patch+yaml",
+            user=user,
+        )
+
+    def merge(self, manifest: dict[str, Any], change: dict[str, Any]) -> Any:
+        """A merge patch of one object."""
+        return self.ask("PATCH", path_of(manifest), change, kind="application/merge-patch+json")
+
+    def get(self, manifest: dict[str, Any]) -> Any:
+        """The object as it is now."""
+        return self.ask("GET", path_of(manifest))
+
+    def delete(self, manifest: dict[str, Any]) -> None:
+        """Delete it."""
+        self.ask("DELETE", path_of(manifest))
+
+    def kubectl(self, *arguments: str) -> str:
+        """What kubectl prints."""
+        command = [str(self.tools["kubectl"]), f"--kubeconfig={self.kubeconfig()}", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+    def requests(self, since: float = 0.0) -> list[dict[str, Any]]:
+        """What the operator's account asked for, from the audit log; `since` is a length of the log."""
+        with (self.folder / "audit.log").open("rb") as log:
+            log.seek(int(since))
+            return [json.loads(line) for line in log.read().splitlines(keepends=True) if line.endswith(b"\n")]
+
+    def audited(self) -> float:
+        """Length of the audit log now."""
+        path = self.folder / "audit.log"
+        return path.stat().st_size if path.exists() else 0
+
+    def start(self, name: str) -> None:
+        """Start a component (again)."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                self.commands[name], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self, name: str) -> None:
+        """Stop a component."""
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def wait_ready(self) -> None:
+        """Until it answers."""
+
+        def ready() -> bool:
+            for name, process in self.processes.items():
+                if process.poll() is not None:
+                    raise AssertionError(f"{name} ended: {(self.folder / f'{name}.log').read_text()[-2000:]}")
+            with contextlib.suppress(Answer, OSError):
+                return bool(self.ask("GET", "/readyz") == "ok")
+            return False
+
+        wait_for("the API server", ready, START_SECONDS, every=0.1)
+
+
+def path_of(manifest: dict[str, Any]) -> str:
+    """The path of an object."""
+    group = manifest["apiVersion"]
+    metadata, kind = manifest["metadata"], manifest["kind"]
+    plural = KINDS[kind].plural if kind in KINDS else f"{kind.lower()}s"
+    root = "/api/v1" if group == "v1" else f"/apis/{group}"
+    where = f"/namespaces/{metadata['namespace']}" if metadata.get("namespace") else ""
+    return f"{root}{where}/{plural}/{metadata['name']}"
+
+
+def _token(user: str) -> str:
+    return f"token-of-{user.replace(':', '-')}"
+
+
+def _commands(folder: Path, port: int, tools: dict[str, Path]) -> dict[str, list[str]]:
+    client, peer = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
+    return {
+        "etcd": [
+            str(tools["etcd"]),
+            f"--data-dir={folder}/etcd",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",
+        ],
+        "kube-apiserver": [
+            str(tools["kube-apiserver"]),
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--etcd-servers={client}",
+            f"--cert-dir={folder}/certs",
+            f"--token-auth-file={folder}/tokens.csv",
+            "--authorization-mode=RBAC",
+            "--anonymous-auth=false",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={folder}/sa.key",
+            f"--service-account-signing-key-file={folder}/sa.key",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--endpoint-reconciler-type=none",
+            "--shutdown-delay-duration=0s",
+            "--disable-admission-plugins=ServiceAccount",
+            f"--audit-policy-file={folder}/audit.yaml",
+            f"--audit-log-path={folder}/audit.log",
+            "--audit-log-mode=blocking",
+        ],
+    }
+
+
+def _write_files(folder: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "sa.key").write_bytes(key.private_bytes(*pem))
+    tokens = io.StringIO()
+    groups = "system:serviceaccounts,system:serviceaccounts:herold-platform"
+    csv.writer(tokens).writerows(
+        [[_token(ADMIN), ADMIN, "1", "system:masters"], [_token(SERVICE_ACCOUNT), SERVICE_ACCOUNT, "2", groups]]
+    )
+    (folder / "tokens.csv").write_text(tokens.getvalue())
+    (folder / "audit.yaml").write_text(AUDIT_POLICY % SERVICE_ACCOUNT)
+
+
+@contextmanager
+def api_server_in(folder: Path) -> Iterator[ApiServer]:
+    """An API server that knows Herold's kinds; it ends with the block. Skips where the programs are not built."""
+    tools = programs()
+    if tools is None:
+        pytest.skip("etcd and kube-apiserver are not built: make up")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_files(folder)
+    port = free_port()
+    server = ApiServer(port, folder, tools, commands=_commands(folder, port, tools))
+    try:
+        server.start("etcd")
+        server.start("kube-apiserver")
+        server.wait_ready()
+        for file in sorted((ROOT / "operator" / "crds").glob("*.yaml")):
+            server.apply(yaml.safe_load(file.read_text()))
+        wait_for("Herold's kinds", lambda: _served(server))
+        yield server
+    finally:
+        for name in reversed(list(server.processes)):
+            server.stop(name)
+
+
+def _served(server: ApiServer) -> bool:
+    try:
+        return all(server.ask("GET", f"/apis/herold.dev/v1alpha1/{kind.plural}?limit=1") for kind in KINDS.values())
+    except Answer:
+        return False
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """One API server for all tests of this process; each makes namespaces of its own."""
+    with api_server_in(tmp_path_factory.mktemp("kubernetes")) as server:
+        yield server
