@@ -1,0 +1,61 @@
+"""What must exist before a cluster can start: packages, components, images. Made once, kept in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from local.cluster import needs
+from local.cluster.layout import CHECKOUT, Layout
+from local.cluster.progress import Progress
+from local.cluster.tools import TOOLS, Programs, build, folder_of, go_version, programs
+from local.command import run
+from local.images.archive import Image
+from local.images.recipes import build_herold, build_postgres, build_single
+
+
+def install_packages(progress: Progress) -> None:
+    """Install Debian's packages that are missing. Their services are not started: ours run from our own folder."""
+    packages = needs.missing_packages()
+    if not packages or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    with progress.step(f"install {' '.join(packages)}"):
+        environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        run(["apt-get", "update", "-q"], seconds=300, environ=environ)
+        command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+        run(command, seconds=900, environ=environ)
+
+
+def are_built(layout: Layout) -> bool:
+    """Whether every component is in the cache."""
+    version = go_version() if shutil.which("go") else "none"
+    return all(folder_of(tool, layout.cache, version).exists() for tool in TOOLS)
+
+
+def build_programs(layout: Layout, progress: Progress) -> Programs:
+    """Build the components that the cache lacks."""
+    version = go_version()
+    for tool in TOOLS:
+        folder = folder_of(tool, layout.cache, version)
+        if not folder.exists():
+            with progress.step(f"build {tool.module} (once)"):
+                build(tool, folder)
+    return programs(layout.cache, version)
+
+
+def build_node_images(layout: Layout, built: Programs) -> tuple[Image, Image]:
+    """The images that the node itself needs: pause and CoreDNS."""
+    return (
+        build_single("pause", built.path("pause"), layout.images),
+        build_single("coredns", built.path("coredns"), layout.images),
+    )
+
+
+def build_herold_image(layout: Layout) -> Image:
+    """The image of Herold from this checkout."""
+    return build_herold(CHECKOUT, layout.images)
+
+
+def build_postgres_image(layout: Layout) -> Image:
+    """The image of the platform's PostgreSQL."""
+    return build_postgres(CHECKOUT, layout.images)

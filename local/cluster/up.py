@@ -1,0 +1,165 @@
+"""Bring the cluster up: each step looks first whether it is done, so an aborted `up` goes on where it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from local.cluster import build, host, images, needs, traces
+from local.cluster.components import ETCD_HEALTH, Component, build_components
+from local.cluster.dns import resolves
+from local.cluster.kubeconfig import build_kubeconfig
+from local.cluster.kubectl import Kubectl
+from local.cluster.layout import CONTEXT, DNS_ADDRESS, NODE, PLATFORM_NAMESPACE, Layout
+from local.cluster.pki import KUBECONFIGS, issue
+from local.cluster.platform import HEROLD_IMAGE, build_manifest, build_password
+from local.cluster.process import find, start
+from local.cluster.progress import Progress, wait_until
+from local.cluster.settings import PAUSE_IMAGE, build_settings
+from local.cluster.tools import Programs
+
+from herold.errors import Temporary
+
+# On an idle machine each of these takes seconds; the machine may be busy.
+PATIENCE = 180.0
+
+
+def check_needs(layout: Layout) -> None:
+    """Raises Lacking with everything that this machine lacks."""
+    running = any(find(layout, name) for name in traces.NAMES)
+    lacks = needs.find_lacks(layout, built=build.are_built(layout), fresh=not running)
+    if lacks:
+        raise needs.Lacking(lacks)
+
+
+def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubectl:
+    """From nothing to a node that is Ready and a name server that answers."""
+    began = dt.datetime.now(dt.UTC)
+    with progress.step("machine: sysctls, bridge, control groups"):
+        _prepare_host(layout)
+    with progress.step("certificates and configuration"):
+        _write_pki(layout, began)
+        _write_settings(layout)
+    components = build_components(layout, programs)
+    kubectl = Kubectl(str(programs.path("kubectl")), layout.kubeconfig, CONTEXT)
+    pause, coredns = build.build_node_images(layout, programs)
+
+    with progress.step("etcd and containerd answer"):
+        start(layout, components["etcd"])
+        start(layout, components["containerd"])
+        _await(layout, components["etcd"], _etcd_healthy)
+        _await(layout, components["containerd"], lambda: images.answers(layout))
+    with progress.step("API server is ready"):
+        start(layout, components["kube-apiserver"])
+        # The kubelet needs it before its first pod, and the API server takes a moment.
+        images.bring_in(layout, pause, also_named=PAUSE_IMAGE)
+        images.bring_in(layout, coredns)
+        _await(layout, components["kube-apiserver"], kubectl.ready)
+    kubectl.apply(build_manifest("node", {}))
+    with progress.step("node is Ready"):
+        for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
+            start(layout, components[name])
+        # After a restart with kept data etcd still says Ready from the last time: a heartbeat of now is asked for.
+        _await(layout, components["kubelet"], lambda: _node_ready_since(kubectl, began))
+    with progress.step("names resolve"):
+        kubectl.apply(build_manifest("coredns", {"coredns": coredns.reference}))
+        name = "kubernetes.default.svc.cluster.local"
+        wait_until("CoreDNS answers", lambda: resolves(DNS_ADDRESS, name), seconds=PATIENCE)
+    return kubectl
+
+
+def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None:
+    """PostgreSQL and a relay that keeps everything, one of each, in the platform's namespace."""
+    with progress.step("image herold"):
+        herold = build.build_herold_image(layout)
+        images.bring_in(layout, herold, also_named=HEROLD_IMAGE)
+    with progress.step("image postgres"):
+        postgres = build.build_postgres_image(layout)
+        images.bring_in(layout, postgres)
+    with progress.step("PostgreSQL and the relay are Ready"):
+        kubectl.apply(build_manifest("platform", {"herold": herold.reference, "postgres": postgres.reference}))
+        add_password(kubectl, secrets.token_urlsafe(24))
+        for workload in ("statefulset/postgres", "deployment/sink"):
+            kubectl(
+                *("rollout", "status", "-n", PLATFORM_NAMESPACE, workload, f"--timeout={PATIENCE:.0f}s"),
+                seconds=PATIENCE + 10,
+            )
+
+
+def add_password(kubectl: Kubectl, password: str) -> None:
+    """The secret of PostgreSQL's administrator, unless there is one: the database was made with that."""
+    if kubectl.get("secret", "postgres", "-n", PLATFORM_NAMESPACE) is None:
+        kubectl.apply(build_password(password))
+
+
+def _prepare_host(layout: Layout) -> None:
+    for folder in (layout.run, layout.logs, layout.config, layout.data):
+        folder.mkdir(parents=True, exist_ok=True)
+    layout.run.chmod(0o700)
+    before = layout.run / "before.json"
+    if not before.exists():
+        before.write_text(traces.to_json(traces.take(layout)))
+    host.save_sysctls(layout.run / "sysctls.json")
+    host.set_sysctls(host.WANTED)
+    host.add_bridge()
+    host.add_cgroups()
+
+
+def _write_pki(layout: Layout, now: dt.datetime) -> None:
+    done = layout.pki / "issued"
+    if not done.exists():
+        layout.pki.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pairs = issue(now)
+        for name, pair in pairs.items():
+            _write_secret(layout.pki / f"{name}.crt", pair.certificate)
+            _write_secret(layout.pki / f"{name}.key", pair.key)
+        for client in KUBECONFIGS:
+            text = build_kubeconfig(client, pairs[client], pairs["ca"].certificate)
+            _write_secret(layout.pki / f"{client}.kubeconfig", text.encode())
+        done.touch()
+    _write_secret(layout.kubeconfig, (layout.pki / "admin.kubeconfig").read_bytes())
+
+
+def _write_secret(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(content)
+
+
+def _write_settings(layout: Layout) -> None:
+    for name, text in build_settings(layout).items():
+        file = layout.config / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def _await(layout: Layout, component: Component, condition: Callable[[], bool]) -> None:
+    log = layout.logs / f"{component.name}.log"
+
+    def holds() -> bool:
+        if find(layout, component.name) is None:
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+            raise Temporary(f"{component.name} has ended; its last words:\n{last}", hint=f"all of them: {log}")
+        return condition()
+
+    wait_until(component.name, holds, seconds=PATIENCE, hint=f"see {log}")
+
+
+def _etcd_healthy() -> bool:
+    try:
+        with urllib.request.urlopen(ETCD_HEALTH, timeout=2) as answer:  # noqa: S310 -- a constant address of loopback
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _node_ready_since(kubectl: Kubectl, moment: dt.datetime) -> bool:
+    node = kubectl.get("node", NODE)
+    for condition in node["status"].get("conditions", ()) if node else ():
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            return dt.datetime.fromisoformat(condition["lastHeartbeatTime"]) >= moment.replace(microsecond=0)
+    return False

@@ -1,0 +1,147 @@
+"""The images of the local cluster: which layers they have and how they start. The Containerfile says the same."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from local.command import run
+from local.images.archive import Image, Start
+from local.images.debian import UID, Debian, build_base
+from local.images.layer import Entry, Layer, entries_below, key_of, stored, write_layer
+
+USER = f"{UID}:{UID}"
+PATH = ("PATH", "/usr/local/bin:/usr/bin:/bin")
+# The Python of the Debian below; wheels are chosen for it, whatever runs this program.
+PYTHON = (3, 11)
+# Kinds of wheels that its C library takes, the newest first.
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+SITE, APPLICATION = "opt/herold/site", "opt/herold/app"
+
+PYTHON_BASE = Debian("python", ("python3.11", "libpython3.11-stdlib", "ca-certificates", "netbase"))
+POSTGRES_BASE = Debian("postgres", ("postgresql-15", "ca-certificates", "netbase"))
+POSTGRES_BIN = "/usr/lib/postgresql/15/bin"
+
+
+def build_single(name: str, program: Path, cache: Path) -> Image:
+    """An image of one static program."""
+    layer = _program_layer(name, Entry(program.name, program, 0o755), cache)
+    return Image(f"localhost/herold-{name}", Start((f"/{program.name}",), USER), (layer,))
+
+
+def build_postgres(checkout: Path, cache: Path) -> Image:
+    """PostgreSQL 15 of Debian. The pod gives $PGDATA on a volume and the password as a file."""
+    script = checkout / "local" / "images" / "postgres" / "start-postgres"
+    start = Start(
+        ("/usr/local/bin/start-postgres",),
+        USER,
+        environment=(("PATH", f"{POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C.UTF-8")),
+    )
+    layers = (
+        build_base(POSTGRES_BASE, cache),
+        _program_layer("start-postgres", Entry("usr/local/bin/start-postgres", script, 0o755), cache),
+    )
+    return Image("localhost/herold-postgres", start, layers)
+
+
+def build_herold(checkout: Path, cache: Path) -> Image:
+    """Herold from this checkout: Debian's Python, the locked dependencies, the application."""
+    layers = (
+        build_base(PYTHON_BASE, cache),
+        build_dependencies(checkout / "locks" / "runtime.txt", cache),
+        build_application(checkout / "apps" / "herold", cache),
+    )
+    start = Start(
+        ("/usr/bin/python3.11", "-m", "herold.cli"),
+        USER,
+        folder="/tmp",  # noqa: S108 -- the only folder that a pod with a read-only root gives
+        environment=(
+            PATH,
+            ("PYTHONPATH", f"/{APPLICATION}:/{SITE}"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONSAFEPATH", "1"),
+            ("PYTHONUNBUFFERED", "1"),
+            ("LC_ALL", "C.UTF-8"),
+        ),
+    )
+    return Image("localhost/herold", start, layers)
+
+
+def build_dependencies(lock: Path, cache: Path) -> Layer:
+    """The locked dependencies as wheels, hashes checked, compiled."""
+
+    def make(file: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            site = Path(folder) / "site"
+            run([*pip_command(lock), "--target", str(site)], seconds=600)
+            shutil.rmtree(site / "bin", ignore_errors=True)
+            _compile(site, SITE)
+            write_layer(entries_below(site, SITE), file)
+
+    return stored(cache, key_of("dependencies", lock.read_bytes(), repr((PYTHON, PLATFORMS, compiles()))), make)
+
+
+def pip_command(lock: Path) -> tuple[str, ...]:
+    """pip for the image's Python: only wheels, only what the lock names, only with its hashes."""
+    return (
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--no-deps",
+        "--no-compile",
+        "--only-binary=:all:",
+        f"--python-version={PYTHON[0]}.{PYTHON[1]}",
+        *(f"--platform={platform}" for platform in PLATFORMS),
+        "-r",
+        str(lock),
+    )
+
+
+def build_application(source: Path, cache: Path) -> Layer:
+    """The package `herold` as it is in the checkout."""
+    files = [
+        entry
+        for entry in entries_below(source / "herold", "herold")
+        if "__pycache__" not in entry.path and ".egg-info" not in entry.path
+    ]
+    parts = [part for entry in sorted(files, key=lambda each: each.path) for part in (entry.path, _read(entry))]
+
+    def make(file: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            for entry in files:
+                target = Path(folder) / entry.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(entry.source, target)
+            _compile(Path(folder), APPLICATION)
+            write_layer(entries_below(Path(folder), APPLICATION), file)
+
+    cache.mkdir(parents=True, exist_ok=True)
+    return stored(cache, key_of("application", repr(compiles()), *parts), make)
+
+
+def compiles() -> bool:
+    """Whether this Python can compile for the image's: with another version the image starts more slowly, no more."""
+    return sys.version_info[:2] == PYTHON
+
+
+def _compile(folder: Path, prefix: str) -> None:
+    if not compiles():
+        return
+    # By hash and unchecked: the same bytes each time, and nothing compares times in a layer where all are 0.
+    # A package that ships a file for another Python does not compile; that is its business (no check of the result).
+    command = [sys.executable, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+    run(["sh", "-c", '"$@" || true', "sh", *command, "-s", str(folder), "-p", f"/{prefix}", str(folder)], seconds=300)
+
+
+def _program_layer(name: str, entry: Entry, cache: Path) -> Layer:
+    return stored(cache, key_of(name, entry.path, _read(entry)), lambda file: write_layer([entry], file))
+
+
+def _read(entry: Entry) -> bytes:
+    return entry.source.read_bytes()

@@ -1,0 +1,3 @@
+module herold.dev/local/pause
+
+go 1.24
