@@ -114,6 +114,11 @@ BEGIN
         r.status := 'Held'; r.wait_ms := 250; RETURN r;
     END IF;
 
+    -- A clock that was put back must not stop the lane until it is where it was.
+    IF v_lane.refilled_at > v_now + interval '1 s' THEN
+        UPDATE lane SET refilled_at = v_now, tokens = 0 WHERE id = p_lane AND refilled_at > v_now + interval '1 s';
+        r.status := 'Pacing'; r.wait_ms := 100; RETURN r;
+    END IF;
     -- Pace: looked at without a lock first, so that waiting slots don't queue behind each other.
     v_enough := least(greatest(1, v_lane.per_second * 0.1), p_limit);
     v_tokens := least(greatest(v_lane.per_second, 1),
@@ -274,7 +279,7 @@ DECLARE
     v_count    record;
 BEGIN
     SELECT s.* INTO v_sender FROM run ru JOIN sender s ON s.id = ru.sender_id WHERE ru.id = p_run;
-    SELECT transactional, state = 'Open' AND stopped_at IS NULL INTO v_transact, v_open FROM run WHERE id = p_run;
+    SELECT transactional INTO v_transact FROM run WHERE id = p_run;
     IF cardinality(p_suppress) > 0 THEN
         INSERT INTO suppression (address_hash, reason, source)
         SELECT address_hash, 'HardBounce', 'run ' || p_run FROM delivery
@@ -326,8 +331,8 @@ BEGIN
         RETURN true;
     END IF;
 
-    -- Late. Lock the run: it may have closed, and its books must stay true.
-    PERFORM 1 FROM run WHERE id = p_run FOR UPDATE;
+    -- Late. Lock the run: it may have closed, also while this waited, and its books must stay true.
+    SELECT state = 'Open' AND stopped_at IS NULL INTO v_open FROM run WHERE id = p_run FOR UPDATE;
     FOR v_item IN
         SELECT * FROM unnest(p_positions, p_attempts, p_kinds, p_codes, p_enhanced, p_details)
             AS i (position, attempt, kind, code, enhanced, detail)
