@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 
-.PHONY: help demo test lint format generate chaos bench lock ci clean
+.PHONY: help demo test lint format generate chaos bench lock ci clean up down status
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,15 @@ chaos: $(VENV)/.ready ## Kill workers and the ledger, then ask the relay who got
 bench: $(VENV)/.ready ## Measure; figures go to build/bench (FULL=1: the sizes of docs/benchmarks.md)
 	@$(BIN)/python tests/bench/run.py $(if $(FULL),--full)
 
+up: $(VENV)/.ready ## Start a Kubernetes of our own (HEROLD_CONTEXT=: use yours; INSTALL=1: install what lacks)
+	@PYTHONPATH=. $(BIN)/python -m local.cluster up $(if $(INSTALL),--install)
+
+down: $(VENV)/.ready ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data)
+	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep)
+
+status: $(VENV)/.ready ## What runs and what is Ready
+	@PYTHONPATH=. $(BIN)/python -m local.cluster status
+
 lint: $(VENV)/.ready ## Style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -52,9 +61,11 @@ lock: $(VENV)/.ready ## Pin all dependencies anew, with hashes and without addre
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator -o locks/dev.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade -o locks/runtime.txt pyproject.toml
 
-ci: ## What CI runs: lint, tests
+ci: ## What CI runs: lint, tests, a few kills under the oracle, the demonstration
 	$(MAKE) lint
 	$(MAKE) test
+	PYTHONPATH=tests $(BIN)/python -m chaos.kills --count 5000 --kills 8 --seed 1
+	$(MAKE) demo
 
 clean: ## Remove what the targets made in this folder
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
