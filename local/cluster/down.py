@@ -77,5 +77,5 @@ def check(layout: Layout, progress: Progress, *, keep: bool) -> None:
 
 def read_before(layout: Layout) -> traces.Traces | None:
     """The traces from before `up`; None when there was none."""
-    file = layout.run / "before.json"
+    file = traces.file_of(layout)
     return traces.from_json(file.read_text()) if file.exists() else None

@@ -118,11 +118,15 @@ def remove_cgroups() -> None:
             Path(folder).rmdir()
 
 
-def mounts_below(folder: Path) -> list[str]:
-    """Mount points below a folder, deepest first (proc(5): blanks and backslashes come as octal escapes)."""
+def mounts() -> list[str]:
+    """All mount points, deepest first (proc(5): blanks and backslashes come as octal escapes)."""
     points = [line.split()[4] for line in MOUNTS.read_text().splitlines()]
-    decoded = [point.encode().decode("unicode_escape") for point in points]
-    return sorted((point for point in decoded if point.startswith(f"{folder}/")), reverse=True)
+    return sorted((point.encode().decode("unicode_escape") for point in points), reverse=True)
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """Mount points below a folder, deepest first."""
+    return [point for point in mounts() if point.startswith(f"{folder}/")]
 
 
 def unmount_below(folder: Path) -> None:

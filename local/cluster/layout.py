@@ -60,6 +60,11 @@ class Layout:
         return self.state / "data"
 
     @property
+    def volumes(self) -> Path:
+        """One folder a persistent volume."""
+        return self.data / "volumes"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.state / "kubeconfig"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from string import Template
 
-from local.cluster.layout import CHECKOUT, DNS_ADDRESS, PLATFORM_NAMESPACE
+from local.cluster.layout import CHECKOUT, DNS_ADDRESS, NODE, PLATFORM_NAMESPACE
 
 # A name that always means the checkout's newest image, for manifests that don't follow each build.
 HEROLD_IMAGE = "localhost/herold:dev"
 FOLDER = CHECKOUT / "local" / "platform"
 
 
-def build_manifest(name: str, images: Mapping[str, str]) -> str:
-    """One file with its places filled. Raises KeyError for a place that nothing fills."""
-    places = {"dns_address": DNS_ADDRESS, "namespace": PLATFORM_NAMESPACE}
+def build_manifest(name: str, images: Mapping[str, str], *, volumes: Path = Path()) -> str:
+    """One file with its places filled; `volumes` is where the node keeps volumes. Raises KeyError for an open place."""
+    places = {"dns_address": DNS_ADDRESS, "namespace": PLATFORM_NAMESPACE, "node": NODE, "volumes": str(volumes)}
     places |= {f"image_{image}": reference for image, reference in images.items()}
     return Template((FOLDER / f"{name}.yaml").read_text()).substitute(places)
 

@@ -47,6 +47,11 @@ def compare(before: Traces, after: Traces) -> list[Difference]:
     ]
 
 
+def file_of(layout: Layout) -> Path:
+    """Where `up` keeps the traces from before it for `down`."""
+    return layout.run / "before.json"
+
+
 def to_json(traces: Traces) -> str:
     """For the file that `up` writes and `down` reads."""
     return json.dumps(asdict(traces), indent=1)
@@ -61,7 +66,7 @@ def take(layout: Layout) -> Traces:
     """The traces at this moment."""
     return Traces(
         processes=tuple(f"pid {process.pid}" for process in strays(layout, NAMES)),
-        mounts=tuple(sorted(set(host.mounts_below(Path())))),
+        mounts=tuple(sorted(set(host.mounts()))),
         links=tuple(sorted(path.name for path in Path("/sys/class/net").iterdir())),
         rules=_rules(),
         cgroups=tuple(sorted(str(path) for path in host.CGROUPS.glob("*/*/") if path.is_dir())),

@@ -21,6 +21,7 @@ from local.cluster.process import find, start
 from local.cluster.progress import Progress, wait_until
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
+from local.images.debian import UID
 
 from herold.errors import Temporary
 
@@ -81,7 +82,9 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
         postgres = build.build_postgres_image(layout)
         images.bring_in(layout, postgres)
     with progress.step("PostgreSQL and the relay are Ready"):
-        kubectl.apply(build_manifest("platform", {"herold": herold.reference, "postgres": postgres.reference}))
+        _make_volume(layout.volumes / "postgres")
+        references = {"herold": herold.reference, "postgres": postgres.reference}
+        kubectl.apply(build_manifest("platform", references, volumes=layout.volumes))
         add_password(kubectl, secrets.token_urlsafe(24))
         for workload in ("statefulset/postgres", "deployment/sink"):
             kubectl(
@@ -96,13 +99,19 @@ def add_password(kubectl: Kubectl, password: str) -> None:
         kubectl.apply(build_password(password))
 
 
+def _make_volume(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chown(folder, UID, UID)
+
+
 def _prepare_host(layout: Layout) -> None:
+    before = traces.take(layout)
     for folder in (layout.run, layout.logs, layout.config, layout.data):
         folder.mkdir(parents=True, exist_ok=True)
     layout.run.chmod(0o700)
-    before = layout.run / "before.json"
-    if not before.exists():
-        before.write_text(traces.to_json(traces.take(layout)))
+    file = traces.file_of(layout)
+    if not file.exists():
+        file.write_text(traces.to_json(before))
     host.save_sysctls(layout.run / "sysctls.json")
     host.set_sysctls(host.WANTED)
     host.add_bridge()
