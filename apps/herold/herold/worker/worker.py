@@ -118,10 +118,12 @@ class Worker:
         others = [asyncio.create_task(self._beat_until_cancelled(began)), asyncio.create_task(self._keep_books())]
         slots = [asyncio.create_task(slot.run()) for slot in self._slots]
         try:
-            done, _ = await asyncio.wait(slots, return_when=asyncio.FIRST_EXCEPTION)
-            self.stop()
-            for task in done:
-                task.result()
+            # A worker without its heartbeat would sit there, alive and idle: it ends, and says why.
+            running = {*slots, *others}
+            while not all(slot.done() for slot in slots):
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
             self.stop()
             await asyncio.gather(*slots, return_exceptions=True)
