@@ -8,6 +8,7 @@ import sys
 
 from herold.errors import HeroldError
 from herold_operator.journal import Journal
+from herold_operator.leadership import Leadership
 from herold_operator.running import lead
 from herold_operator.settings import read_operator_settings
 
@@ -28,7 +29,18 @@ def main() -> int:
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, stop.set)
         journal.write("info", "started", identity=own.identity)
-        await lead(settings, own, journal, stop)
+        leading = asyncio.Event()
+        leadership = Leadership(own, journal, lambda: _tell(loop, leading))
+        leadership.start()
+        waits = [asyncio.create_task(leading.wait()), asyncio.create_task(stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                await lead(settings, own, journal, stop, leadership.stop)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.to_thread(leadership.stop)
         journal.write("info", "stopped", identity=own.identity)
 
     try:
@@ -37,6 +49,10 @@ def main() -> int:
         journal.write("error", "ended", error=type(error).__name__, message=error.message[:500])
         return error.exit_code
     return 0
+
+
+def _tell(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)
 
 
 if __name__ == "__main__":

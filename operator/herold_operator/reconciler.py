@@ -35,10 +35,11 @@ from herold_operator.campaigns import (
     start_time,
 )
 from herold_operator.conditions import Condition, build_conditions
+from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.journal import Journal
 from herold_operator.judging import Judge, Verdict, sentence
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import ACTOR, Ledger, RunView, Snapshot, regress, started_by_us
+from herold_operator.ledger import ACTOR, Backlog, Ledger, RunView, Snapshot, regress, started_by_us
 from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
 from herold_operator.world import World
@@ -68,6 +69,7 @@ class Reconciler:
     api: KubernetesApi
     ledger: Ledger
     world: World
+    fleets: Fleets
     settings: OperatorSettings
     journal: Journal
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
@@ -161,8 +163,16 @@ class Reconciler:
         for place, run in (before.runs if before is not None else {}).items():
             if place not in now.runs:
                 again.add(_campaign_of(run))
-        for key in again:
+        for key in again | self.fleets.due(_backlog(now), self._senders(), time.monotonic()):
             self.queue.add(key)
+
+    def _senders(self) -> dict[Key, SenderProfile]:
+        found = {}
+        for key in self.world.of_kind("SenderProfile"):
+            sender = self.world.resource(key)
+            if isinstance(sender, SenderProfile):
+                found[key] = sender
+        return found
 
     # What is done ----------------------------------------------------------------------------------------------------
 
@@ -212,8 +222,20 @@ class Reconciler:
                 await self._absent(key)
             else:
                 await self._campaign(key, item)
+        elif key[0] == WORKERS:
+            await self._workers(key)
         elif item is not None:
             await self._plain(key, item)
+
+    async def _workers(self, key: Key) -> None:
+        if self.snapshot is None:
+            return
+        profile = ("SenderProfile", key[1], key[2])
+        sender = self.world.resource(profile)
+        if sender is None and profile in self.world.objects:
+            return  # while it is not right, its workers stay as they are
+        work = _backlog(self.snapshot).get((key[1], key[2]), Backlog(key[1], key[2], due=0, chores=False))
+        await self.fleets.reconcile(key, sender if isinstance(sender, SenderProfile) else None, work, time.monotonic())
 
     async def _plain(self, key: Key, item: Mapping[str, Any]) -> None:
         """A kind that does nothing by itself; the ledger follows a SenderProfile's rates at once."""
@@ -416,6 +438,10 @@ class Reconciler:
 def _is_braked(item: Mapping[str, Any]) -> bool:
     annotations = item["metadata"].get("annotations") or {}
     return HOLD_ANNOTATION in annotations or (item.get("spec") or {}).get("suspend") is True
+
+
+def _backlog(snapshot: Snapshot) -> dict[tuple[str, str], Backlog]:
+    return {(each.namespace, each.name): each for each in snapshot.backlog}
 
 
 def _campaign_of(run: RunView) -> Key:

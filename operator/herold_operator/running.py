@@ -5,69 +5,72 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from typing import Any
 
 from herold.errors import HeroldError
 from herold.resources import KINDS
 from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
+from herold_operator.fleets import Fleets
 from herold_operator.journal import Journal
 from herold_operator.ledger import Ledger
 from herold_operator.reconciler import Reconciler
 from herold_operator.settings import OperatorSettings
 from herold_operator.watching import build_registry, watch
+from herold_operator.workers import Platform
 from herold_operator.world import World, key_of, version_of
 
 FIRST_RESYNC_SECONDS = 5.0
+WATCH_ENDS_SECONDS = 5.0
 
 
-async def lead(settings: Settings, own: OperatorSettings, journal: Journal, stop: asyncio.Event) -> None:
-    """Be the operator until `stop`."""
+async def lead(
+    settings: Settings, own: OperatorSettings, journal: Journal, stop: asyncio.Event, release: Callable[[], None]
+) -> None:
+    """Be the operator until `stop`. `release` is called, in a thread, once nothing will be written any more."""
     configuration = await load_configuration()
     api = KubernetesApi(configuration)
     ledger = Ledger(settings)
-    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), own, journal)
+    fleets = Fleets(api, Platform.of(own, settings), own, journal)
+    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal)
+
+    def happened(what: str | None, item: dict[str, Any]) -> None:
+        if what == "DELETED":
+            reconciler.gone(key_of(item), version_of(item))
+        else:
+            reconciler.changed(item)
+
+    watching: asyncio.Task[None] | None = None
+    tasks: list[asyncio.Task[None]] = []
     try:
-        await _list_all(reconciler, own, journal, stop)
-
-        def happened(what: str | None, item: dict[str, Any]) -> None:
-            if what == "DELETED":
-                reconciler.gone(key_of(item), version_of(item))
-            else:
-                reconciler.changed(item)
-
-        async with _tasks(
-            watch(build_registry(happened, configuration), stop),
-            _tick(reconciler, own),
-            _resync(reconciler, own, journal),
-            reconciler.serve(),
-        ) as tasks:
-            waiting = asyncio.create_task(stop.wait())
-            done, _ = await asyncio.wait({*tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            stop.set()
-            await asyncio.wait({tasks[0]}, timeout=10)
-            for task in done - {waiting}:
-                task.result()
+        await _list_all(reconciler, journal, stop)
+        watching = asyncio.create_task(watch(build_registry(happened, configuration), stop))
+        others = (_tick(reconciler, own), _resync(reconciler, own, journal), reconciler.serve(), _until(stop))
+        tasks = [asyncio.create_task(each) for each in others]
+        done, _ = await asyncio.wait({watching, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
+        stop.set()
         reconciler.queue.close()
-        await asyncio.to_thread(ledger.close)
-        await api.close()
-
-
-@contextlib.asynccontextmanager
-async def _tasks(*coroutines: Any) -> AsyncIterator[list[asyncio.Task[None]]]:
-    tasks = [asyncio.create_task(each) for each in coroutines]
-    try:
-        yield tasks
-    finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(ledger.close)
+        await asyncio.to_thread(release)
+        if watching is not None:  # it reads only: nobody needs to wait for it
+            await asyncio.wait({watching}, timeout=WATCH_ENDS_SECONDS)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        await api.close()
 
 
-async def _list_all(reconciler: Reconciler, own: OperatorSettings, journal: Journal, stop: asyncio.Event) -> None:
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _list_all(reconciler: Reconciler, journal: Journal, stop: asyncio.Event) -> None:
     """Everything is known before anything is judged: a template that is not listed yet is not missing."""
     while not stop.is_set():
         try:
@@ -81,6 +84,7 @@ async def _list_all(reconciler: Reconciler, own: OperatorSettings, journal: Jour
 
 async def resync(reconciler: Reconciler) -> None:
     """List everything anew: what a watch missed (deletions while it was away, above all) is made good."""
+    await reconciler.fleets.list_all()
     found = [item for kind in KINDS for item in await _list_kind(reconciler.api, kind)]
     present = {key_of(item) for item in found}
     for key in [key for key in reconciler.world.objects if key not in present]:

@@ -29,6 +29,9 @@ class OperatorSettings(BaseModel):
         default=2000, ge=1, le=100_000, description="What one worker is counted on to send."
     )
     workers_at_most: int = Field(default=8, ge=1, le=1000, description="Workers of one SenderProfile.")
+    workers_idle: float = Field(
+        default=60.0, ge=0, le=3600, description="Workers stay this long with nothing to do for them."
+    )
     database_secret: str = Field(
         default="herold-database", description="Secret in the workers' namespace whose `url` is the ledger's address."
     )

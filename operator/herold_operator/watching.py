@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,13 @@ def build_settings() -> kopf.OperatorSettings:
 
 async def watch(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
     """Watch until `stop`, or until Kopf ends by itself."""
-    await kopf.operator(registry=registry, settings=build_settings(), clusterwide=True, stop_flag=stop)
+    before = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(registry=registry, settings=build_settings(), clusterwide=True, stop_flag=stop)
+    # Kopf takes the signals over, and would end long before the rest of us hears of it.
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    await kopf.run_tasks(tasks, ignored=before)
 
 
 def _encoded(data: str | bytes | None) -> str | None:

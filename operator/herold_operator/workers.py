@@ -13,19 +13,19 @@ from typing import Any
 
 from herold.resources.scalars import parse_rate
 from herold.resources.sender import SenderProfile
+from herold.settings import Settings
 from herold_operator.ledger import Backlog
 from herold_operator.settings import OperatorSettings
 
 SECRETS = "/var/run/herold/secrets"
 STATE = "/var/lib/herold"
-APPLIED = "herold.dev/applied"
+APPLIED, ASKED = "herold.dev/applied", "herold.dev/replicas"
 SENDER_LABEL, NAMESPACE_LABEL = "herold.dev/sender", "herold.dev/sender-namespace"
 COMPONENT = {"app.kubernetes.io/name": "herold-worker", "app.kubernetes.io/managed-by": "herold-operator"}
 SELECTOR = ",".join(f"{name}={value}" for name, value in COMPONENT.items())
 KEY_SECRET = "herold-key"  # noqa: S105 - the name of the secret
 # Longer than a window: what is in hand is finished, recorded and released.
 TERMINATION_SECONDS = 60
-IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,16 @@ class Platform:
     shared_namespace: str
 
     @classmethod
-    def of(cls, settings: OperatorSettings, *, installation: str, environment: str, single_node: bool,
-           shared_namespace: str) -> Platform:  # fmt: skip
+    def of(cls, own: OperatorSettings, settings: Settings) -> Platform:
         """From settings."""
         return cls(
-            settings.senders_namespace,
-            settings.worker_image,
-            settings.database_secret,
-            installation,
-            environment,
-            single_node,
-            shared_namespace,
+            own.senders_namespace,
+            own.worker_image,
+            own.database_secret,
+            settings.installation,
+            settings.environment,
+            settings.single_node,
+            settings.shared_namespace,
         )
 
 
@@ -92,7 +91,7 @@ def build_worker_deployment(sender: SenderProfile, replicas: int, platform: Plat
         },
     }
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    manifest["metadata"]["annotations"] = {APPLIED: digest}
+    manifest["metadata"]["annotations"] = {APPLIED: digest, ASKED: str(replicas)}
     return manifest
 
 

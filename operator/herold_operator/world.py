@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from herold.resources import KINDS
 from herold.resources.declared import Declared
 from herold.resources.meta import Key, Resource
 from herold.resources.references import links
@@ -74,6 +73,11 @@ class World:
         """Keys of one kind."""
         return (key for key in self.objects if key[0] == kind)
 
+    def resource(self, key: Key) -> Resource | None:
+        """The resource, if its own shape is right."""
+        shaped = self._shaped.get(key)
+        return shaped.resource if shaped is not None else None
+
     def dependents(self, key: Key) -> set[Key]:
         """Everything that names `key`, directly or through others."""
         found: set[Key] = set()
@@ -127,8 +131,3 @@ class World:
 def _declared(item: Object) -> tuple[Any, ...]:
     metadata = item["metadata"]
     return metadata.get("generation"), metadata.get("annotations"), metadata.get("labels")
-
-
-def is_ours(kind: str) -> bool:
-    """Whether it is one of Herold's kinds."""
-    return kind in KINDS

@@ -52,7 +52,7 @@ class Operator:
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """What it logged."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if not name or line["event"] == name]
+        return [line for line in lines if name in ("", line["event"])]
 
 
 @dataclass

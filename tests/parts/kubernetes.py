@@ -68,11 +68,11 @@ def free_port() -> int:
 
 
 def wait_for(what: str, ask: Callable[[], T | None], seconds: float = 30.0, every: float = 0.05) -> T:
-    """Ask until the answer is neither None nor False. Raises AssertionError that names what was waited for."""
+    """Ask until the answer is true (or not empty). Raises AssertionError that names what was waited for."""
     deadline = time.monotonic() + seconds
     while True:
         answer = ask()
-        if answer is not None and answer is not False:
+        if answer:
             return answer
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(every)
