@@ -80,6 +80,9 @@ def test_counting_works_inside_a_read_only_transaction_and_changes_nothing(conne
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         assert count_audience(connection, campaign()).considered == 50
         assert count_sample(connection, campaign()).accepted.people == count_audience(connection, campaign()).accepted
+        # What comes after in the same transaction is planned as ever.
+        assert one(connection, "SHOW enable_nestloop") == ("on",)
+        assert one(connection, "SHOW work_mem") == ("32MB",)
     assert one(connection, "SHOW enable_nestloop") == ("on",)
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from audience.naive import verdicts
 from audience.worlds import NOW, World, store, worlds
 from herold.audience.sampling import SAMPLE_SIZE, count_sample
-from herold.audience.statement import audience_statement, tune
+from herold.audience.statement import audience_statement, tuned
 from herold.ledger.database import Connection
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -21,12 +21,12 @@ def test_sql_and_a_naive_reader_agree_about_everybody(any_connection: Connection
     with any_connection.transaction(force_rollback=True):
         store(any_connection, world.people, world.suppressed)
         plain = any_connection.execute(statement.sql.encode(), statement.parameters).fetchall()
-        tune(any_connection)
-        tuned = any_connection.execute(statement.sql.encode(), statement.parameters).fetchall()
+        with tuned(any_connection):
+            merged = any_connection.execute(statement.sql.encode(), statement.parameters).fetchall()
         sampled = count_sample(any_connection, world.resolved, size=SAMPLE_SIZE, now=NOW)
     assert {row[0]: row[6] for row in plain} == expected
     assert len(plain) == len(expected)
-    assert sorted(tuned) == sorted(plain)
+    assert sorted(merged) == sorted(plain)
     by_id = {person.id: person for person in world.people}
     for id_, _, domain, locale, zone, lane, _ in plain:
         person = by_id[id_]

@@ -9,7 +9,7 @@ from datetime import datetime
 from herold.audience.comparisons import known_sql
 from herold.audience.parameters import Parameters
 from herold.audience.reasons import Reason
-from herold.audience.statement import Connection, audience_statement, tune
+from herold.audience.statement import Connection, audience_statement, tuned
 from herold.resources.resolved import ResolvedCampaign
 
 MOST_DOMAINS = 20
@@ -76,8 +76,7 @@ def count_audience(
     """Exact, at one moment of the ledger. About as long as freezing takes without the writing."""
     statement = audience_statement(resolved, now=now)
     query = _COUNTS.format(audience=statement.sql, domains=MOST_DOMAINS)
-    with connection.transaction():
-        tune(connection)
+    with tuned(connection):
         rows = connection.execute(query.encode(), statement.parameters).fetchall()
     return counts_of(rows)
 
@@ -124,8 +123,7 @@ def audience_difference(
         FROM (SELECT contact_id FROM ({first.sql}) AS f WHERE verdict IS NULL) AS a
         FULL JOIN (SELECT contact_id FROM ({second.sql}) AS s WHERE verdict IS NULL) AS b
              ON a.contact_id = b.contact_id"""  # noqa: S608 - values are placeholders
-    with connection.transaction():
-        tune(connection)
+    with tuned(connection):
         row = connection.execute(query.encode(), {**first.parameters, **second.parameters}).fetchone()
     assert row is not None
     return Difference(*row)
@@ -147,8 +145,7 @@ def lacking(
     ]
     query = f"""SELECT {", ".join(tests)} FROM ({statement.sql}) AS a JOIN contact c ON c.id = a.contact_id
                 WHERE a.verdict IS NULL"""  # noqa: S608 - values are placeholders
-    with connection.transaction():
-        tune(connection)
+    with tuned(connection):
         row = connection.execute(query.encode(), {**statement.parameters, **parameters.values}).fetchone()
     assert row is not None
     return dict(zip(names, row, strict=True))

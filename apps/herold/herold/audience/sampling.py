@@ -13,7 +13,7 @@ from math import sqrt
 from typing import Any
 
 from herold.audience.reasons import Reason
-from herold.audience.statement import Connection, audience_statement, tune
+from herold.audience.statement import Connection, audience_statement, tuned
 from herold.resources.resolved import ResolvedCampaign
 
 SAMPLE_SIZE = 20_000  # people: an interval of at most +-0.7 % of all
@@ -67,12 +67,7 @@ def count_sample(
 ) -> SampledCounts:
     """Estimates from about `size` people."""
     statement = audience_statement(resolved, now=now, sample="sampled")
-    with connection.transaction():
-        # A sample is small: here a loop over an index is what is wanted.
-        connection.execute(
-            "SELECT set_config('enable_nestloop', 'on', true), set_config('jit', 'off', true), "
-            "set_config('max_parallel_workers_per_gather', '0', true)"
-        )
+    with tuned(connection, few=True):
         population = _number(connection, "SELECT count(*) FROM contact WHERE NOT seed AND erased_at IS NULL", {})
         share = min(_WHOLE, size * _WHOLE // max(population, 1))
         parameters = {
@@ -122,8 +117,7 @@ def sample_contacts(
         JOIN endpoint e ON e.contact_id = c.id AND e.channel = %(sample_channel)s
         ORDER BY e.address_hash"""  # noqa: S608 - values are placeholders
     parameters = {"sample_count": count, "sample_channel": resolved.campaign.spec.message.channel}
-    with connection.transaction():
-        tune(connection)
+    with tuned(connection):
         rows = connection.execute(query.encode(), {**statement.parameters, **parameters}).fetchall()
     return [SamplePerson(*row) for row in rows]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,16 +32,34 @@ class Statement:
     parameters: dict[str, object]
 
 
-def tune(connection: Connection) -> None:
-    """Set, until the end of the transaction, what lets the statement run in one pass over each table.
+# For everybody. Each table has an index in the order of people, so all is merged in that order: memory stays the same
+# however many there are, but for the one sort that finds shared addresses. Hashes take half as long again; nested
+# loops, chosen because joins of many conditions are estimated far too low, minutes.
+_MANY = {"work_mem": "256MB", "enable_nestloop": "off", "enable_hashjoin": "off"}
+# For a sample, a look into each index for each person.
+_FEW = {"enable_nestloop": "on", "enable_hashjoin": "on"}
+# Parallel workers would each count all events again, and a ledger that sends meanwhile wants its cores.
+_ALWAYS = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 
-    Joins of many conditions are estimated far too low; a nested loop then takes minutes where a hash takes seconds.
-    Parallel workers would each count all events again; and a ledger that sends meanwhile wants its cores.
-    """
-    connection.execute(
-        "SELECT set_config('work_mem', '256MB', true), set_config('enable_nestloop', 'off', true), "
-        "set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
-    )
+
+def tune(connection: Connection) -> None:
+    """The same for the rest of the transaction, where nothing else follows that wants other plans."""
+    _set(connection, {**_MANY, **_ALWAYS})
+
+
+@contextmanager
+def tuned(connection: Connection, *, few: bool = False) -> Iterator[None]:
+    """A transaction (or part of one) in which the statement runs in one pass over each table."""
+    settings = {**(_FEW if few else _MANY), **_ALWAYS}
+    with connection.transaction():
+        _set(connection, settings)
+        yield
+        # Whatever else the transaction does is not our business.
+        connection.execute("; ".join(f"SET LOCAL {name} TO DEFAULT" for name in settings).encode())
+
+
+def _set(connection: Connection, settings: dict[str, str]) -> None:
+    connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items()).encode())
 
 
 def audience_statement(
@@ -73,11 +94,9 @@ def audience_statement(
         judgements.append((Reason.NO_CONSENT, "k.granted IS NOT TRUE"))
     lane = "0::smallint"
     if sender.limits.lanes:
-        named = [(domain, index) for index, rule in enumerate(sender.limits.lanes, start=1) for domain in rule.domains]
-        domains = parameters.add([domain for domain, _ in named], "text[]")
-        numbers = parameters.add([index for _, index in named], "smallint[]")
-        joins.append(f"LEFT JOIN unnest({domains}, {numbers}) AS l (domain, lane) ON l.domain = e.domain")
-        lane = "coalesce(l.lane, 0::smallint)"
+        numbers = {domain: index for index, rule in enumerate(sender.limits.lanes, start=1) for domain in rule.domains}
+        # Looked up and not joined: there is no order of domains in which a join could be merged.
+        lane = f"coalesce(({parameters.add(json.dumps(numbers), 'jsonb')} ->> e.domain)::smallint, 0::smallint)"
     people = "contact c" if sample is None else f"{sample} AS chosen JOIN contact c ON c.id = chosen.contact_id"
     cases = "\n           ".join(f"WHEN {test} THEN '{reason}'" for reason, test in judgements)
     lines = "\n    ".join(joins)
