@@ -130,7 +130,7 @@ def plan_absence(run: RunView, holds: tuple[HoldView, ...], *, many: bool) -> Br
     return Brakes(((BY_ABSENCE, wanted),), tuple(each.id for each in ours))
 
 
-def regression(status: Mapping[str, Any], run: RunView | None, ledger: LedgerState) -> str | None:
+def regression(status: Mapping[str, Any], runs: Mapping[int, RunView], ledger: LedgerState) -> str | None:
     """Why the ledger must have gone backwards against what the status of a campaign mirrors; None when it did not."""
     mirror, known = status.get("ledger"), status.get("run")
     if not mirror or not known:
@@ -141,9 +141,10 @@ def regression(status: Mapping[str, Any], run: RunView | None, ledger: LedgerSta
         return "it is another PostgreSQL cluster than the one that a campaign's status mirrors"
     if ledger.timeline < mirror["timeline"]:
         return f"its timeline went back from {mirror['timeline']} to {ledger.timeline}"
+    run = runs.get(known["id"])
     if run is None:
-        return f"run {known['id']} is gone" if mirror["sent"] or known["id"] else None
-    if run.id == known["id"] and run.sent < mirror["sent"]:
+        return f"run {known['id']} is gone"
+    if run.sent < mirror["sent"]:
         return f"run {run.id} has sent {run.sent}, it had sent {mirror['sent']}"
     return None
 

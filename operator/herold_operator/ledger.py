@@ -102,7 +102,7 @@ class Snapshot:
 
     ledger: LedgerState
     runs: Mapping[tuple[str, str, int], RunView]
-    latest: Mapping[tuple[str, str], int]
+    by_id: Mapping[int, RunView]
     holds: tuple[HoldView, ...]
     backlog: tuple[Backlog, ...]
 
@@ -127,7 +127,6 @@ class Reader:
     """Keeps what it saw, and asks only for what may have changed."""
 
     runs: dict[tuple[str, str, int], RunView] = field(default_factory=dict)
-    latest: dict[tuple[str, str], int] = field(default_factory=dict)
     known: int = 0
     since: datetime = LONG_AGO
     system: str = ""
@@ -141,7 +140,7 @@ class Reader:
                 ledger = cursor.execute(_sql("ledger")).fetchone()
             assert ledger is not None
             if ledger.system != self.system:  # another database: nothing that was seen holds
-                self.runs, self.latest = {}, {}
+                self.runs = {}
                 self.known, self.since, self.system = 0, LONG_AGO, ledger.system
             with connection.cursor(row_factory=class_row(RunView)) as cursor:
                 found = cursor.execute(_sql("runs"), {"known": self.known, "since": self.since}).fetchall()
@@ -151,7 +150,6 @@ class Reader:
                 backlog = tuple(cursor.execute(_sql("backlog")).fetchall())
         for run in found:
             self.runs[run.namespace, run.name, run.occurrence] = run
-            self.latest[run.namespace, run.name] = max(run.occurrence, self.latest.get((run.namespace, run.name), 0))
             self.known = max(self.known, run.id)
             if run.closed_at is not None:
                 self.since = max(self.since, run.closed_at)
@@ -159,7 +157,7 @@ class Reader:
         # A run that was open and is in no answer is no longer there: the ledger went backwards.
         for key in [key for key, run in self.runs.items() if run.is_open and run.id not in present]:
             del self.runs[key]
-        return Snapshot(ledger, dict(self.runs), dict(self.latest), holds, backlog)
+        return Snapshot(ledger, dict(self.runs), {run.id: run for run in self.runs.values()}, holds, backlog)
 
 
 class Ledger:

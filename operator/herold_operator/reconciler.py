@@ -267,7 +267,7 @@ class Reconciler:
         if brakes.any:
             await self._brake(seen.namespace, seen.name, seen.run, brakes)
             seen = self._see(key, item, verdict, await self.look(), memory)
-        why = None if seen.ledger.regressed else regression(seen.status, seen.run, seen.ledger)
+        why = None if seen.ledger.regressed else regression(seen.status, (self.snapshot or snapshot).by_id, seen.ledger)
         if why is not None:
             await self.ledger.call(lambda connection: regress(connection, why))
             self.journal.write("error", "ledger_regressed", resource=f"{key[1]}/{key[2]}", message=why)
