@@ -58,7 +58,8 @@ def _stop_pods() -> None:
 def check(layout: Layout, progress: Progress, *, keep: bool) -> None:
     """Remove our folder and print, kind by kind, what there was before and what there is now. Raises LeftBehind."""
     before = read_before(layout)
-    host.remove_folders(layout, keep=keep)
+    with progress.step("our folder"):
+        host.remove_folders(layout, keep=keep)
     after = traces.take(layout)
     left = []
     for difference in traces.compare(before or after, after):

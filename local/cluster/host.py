@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.cluster.layout import CGROUP, CNI_NETWORK, NODE_ADDRESS, NODE_BRIDGE, POD_BRIDGE, Layout
+from local.cluster.progress import wait_until
 from local.command import run, succeeds
 
 SYSCTLS = Path("/proc/sys")
@@ -112,10 +113,20 @@ def add_cgroups() -> None:
 
 
 def remove_cgroups() -> None:
-    """Remove our roots, deepest first."""
+    """Remove our roots, deepest first. A process that was killed keeps its group for a moment. Raises Temporary."""
+    wait_until("control groups are empty", _try_remove_cgroups, seconds=15)
+
+
+def _try_remove_cgroups() -> bool:
     for root in cgroup_folders():
         for folder, _, _ in os.walk(root, topdown=False):
-            Path(folder).rmdir()
+            try:
+                Path(folder).rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+    return True
 
 
 def mounts() -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import tempfile
-from pathlib import Path
 
 from local.cluster.layout import Layout
-from local.command import run, succeeds
+from local.command import CommandFailed, run, succeeds
 from local.images.archive import Image, write_archive
 
 IMPORT_SECONDS = 300
@@ -30,13 +31,28 @@ def bring_in(layout: Layout, image: Image, *, also_named: str | None = None) -> 
     new = not present(layout, image.reference)
     if new:
         there = run([*_ctr(layout), "content", "ls", "-q"], seconds=60).split()
-        with tempfile.TemporaryDirectory(dir=layout.run) as folder:
-            archive = Path(folder) / "image.tar"
-            write_archive(image, archive, without=there)
-            run([*_ctr(layout), "images", "import", archive], seconds=IMPORT_SECONDS)
+        _import(layout, image, there)
     if also_named:
         run([*_ctr(layout), "images", "tag", "--force", image.reference, also_named], seconds=30)
     return new
+
+
+def _import(layout: Layout, image: Image, there: list[str]) -> None:
+    # As a stream: a file of the whole archive would be written once more than needed.
+    with tempfile.TemporaryFile() as words:
+        command = [*_ctr(layout), "images", "import", "-"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=words, stderr=words) as process:
+            assert process.stdin is not None
+            # When ctr has ended early its own words say more than the broken pipe.
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                write_archive(image, process.stdin, without=there)
+            try:
+                process.wait(timeout=IMPORT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        if process.returncode:
+            words.seek(0)
+            raise CommandFailed(f"{image.reference} was not imported: {words.read().decode(errors='replace')[-500:]}")
 
 
 def _ctr(layout: Layout) -> tuple[str, ...]:

@@ -115,10 +115,13 @@ def strays(layout: Layout, names: Iterable[str]) -> list[Running]:
 def in_cgroup(folders: Iterable[Path]) -> list[Running]:
     """Processes in these control groups or below them: whatever pods left running."""
     pids: set[int] = set()
-    for folder in folders:
-        for file in folder.rglob("cgroup.procs"):
+    for root in folders:
+        # Groups vanish while they are read: `os.walk` passes over those, `rglob` does not.
+        for folder, _, files in os.walk(root):
+            if "cgroup.procs" not in files:
+                continue
             try:
-                pids.update(int(word) for word in file.read_text().split())
-            except (FileNotFoundError, OSError):
+                pids.update(int(word) for word in (Path(folder) / "cgroup.procs").read_text().split())
+            except OSError:
                 continue
     return [Running(pid, started) for pid in sorted(pids) if (started := started_at(pid)) is not None]

@@ -27,6 +27,7 @@ from herold.errors import Temporary
 
 # On an idle machine each of these takes seconds; the machine may be busy.
 PATIENCE = 180.0
+API_NAME = "kubernetes.default.svc.cluster.local"
 
 
 def check_needs(layout: Layout) -> None:
@@ -38,7 +39,7 @@ def check_needs(layout: Layout) -> None:
 
 
 def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubectl:
-    """From nothing to a node that is Ready and a name server that answers."""
+    """From nothing to a node that is Ready, and a name server that is about to answer."""
     began = dt.datetime.now(dt.UTC)
     with progress.step("machine: sysctls, bridge, control groups"):
         _prepare_host(layout)
@@ -66,10 +67,8 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
             start(layout, components[name])
         # After a restart with kept data etcd still says Ready from the last time: a heartbeat of now is asked for.
         _await(layout, components["kubelet"], lambda: _node_ready_since(kubectl, began))
-    with progress.step("names resolve"):
-        kubectl.apply(build_manifest("coredns", {"coredns": coredns.reference}))
-        name = "kubernetes.default.svc.cluster.local"
-        wait_until("CoreDNS answers", lambda: resolves(DNS_ADDRESS, name), seconds=PATIENCE)
+    # Its pod starts while images come in; `start_platform` waits for it.
+    kubectl.apply(build_manifest("coredns", {"coredns": coredns.reference}))
     return kubectl
 
 
@@ -81,6 +80,8 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
     with progress.step("image postgres"):
         postgres = build.build_postgres_image(layout)
         images.bring_in(layout, postgres)
+    with progress.step("names resolve"):
+        wait_until("CoreDNS answers", lambda: resolves(DNS_ADDRESS, API_NAME), seconds=PATIENCE)
     with progress.step("PostgreSQL and the relay are Ready"):
         _make_volume(layout.volumes / "postgres")
         references = {"herold": herold.reference, "postgres": postgres.reference}

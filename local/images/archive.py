@@ -12,7 +12,7 @@ import json
 import tarfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 from local.images.layer import Layer
 
@@ -81,8 +81,8 @@ class Image:
         return f"{self.name}:{self.digest.removeprefix('sha256:')[:SHORT]}"
 
 
-def write_archive(image: Image, file: Path, *, without: Collection[str] = ()) -> None:
-    """Write the archive. Layers whose digests are in `without` are left out: who imports it has them already."""
+def write_archive(image: Image, target: IO[bytes], *, without: Collection[str] = ()) -> None:
+    """Write the archive, as a stream. Layers whose digests are in `without` are left out: the reader has them."""
     index = _json(
         {
             "schemaVersion": 2,
@@ -97,8 +97,7 @@ def write_archive(image: Image, file: Path, *, without: Collection[str] = ()) ->
             ],
         }
     )
-    partial = file.with_name(file.name + ".partial")
-    with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         _add(archive, "index.json", index)
         for blob in (image.config, image.manifest):
@@ -110,7 +109,6 @@ def write_archive(image: Image, file: Path, *, without: Collection[str] = ()) ->
             entry.size = layer.size
             with layer.file.open("rb") as content:
                 archive.addfile(entry, content)
-    partial.rename(file)
 
 
 def digest_of(blob: bytes) -> str:
