@@ -72,6 +72,34 @@ def test_every_brake_acts_within_two_seconds_and_lets_go_again(database: str) ->
     assert status.skipped > 0
 
 
+def test_a_brake_reaches_into_windows_that_a_slow_relay_draws_out(database: str) -> None:
+    with rig_on(database, 2000, sink=("--accept-rate", "40")) as world:
+        run_id = world.start(world.campaign())
+        world.worker(slots=2)
+        took: dict[str, float] = {}
+        holds: list[tuple[HoldScope, str]] = [
+            ("Everything", ""),
+            ("Domain", "mail.example"),
+            ("Campaign", f"{NAMESPACE}/hello"),
+        ]
+        for scope, target in holds:
+            world.wait_accepted(world.sink.control.counts()["accepted"] + 10)
+            began = time.time()
+            let_go = on_hold(world, scope, target)
+            wait_until(lambda: is_quiet(world), f"{scope}: no window is open", 10)
+            took[scope] = last_accepted(world) - began
+            let_go()
+        world.wait_accepted(world.sink.control.counts()["accepted"] + 10)
+        began = time.time()
+        change_run(world.connection, run_id, "stop", actor="test")
+        status = world.wait_closed(run_id)
+        took["stop"] = last_accepted(world) - began
+        verdict = world.verdict(run_id)
+    assert max(took.values()) < SECONDS, took
+    assert verdict.is_clean, verdict
+    assert (status.sent, status.skipped, status.uncertain) == (verdict.accepted, 2000 - verdict.accepted, 0)
+
+
 def test_a_held_domain_is_left_out_and_the_others_go_on(database: str) -> None:
     with rig_on(database, 10_000, sink=("--accept-rate", "4000")) as world:
         world.add_people(10_000, "other.example")
