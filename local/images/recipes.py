@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from local.command import run
@@ -51,7 +52,7 @@ def build_herold(checkout: Path, cache: Path) -> Image:
     layers = (
         build_base(PYTHON_BASE, cache),
         build_dependencies(checkout / "locks" / "runtime.txt", cache),
-        build_application(checkout / "apps" / "herold", cache),
+        build_application(checkout, cache),
     )
     start = Start(
         ("/usr/bin/python3.11", "-m", "herold.cli"),
@@ -103,13 +104,12 @@ def pip_command(lock: Path) -> tuple[str, ...]:
     )
 
 
-def build_application(source: Path, cache: Path) -> Layer:
-    """The package `herold` as it is in the checkout."""
+def build_application(checkout: Path, cache: Path) -> Layer:
+    """The package `herold` as it is in the checkout, and the note by which Python knows its version."""
     files = [
-        entry
-        for entry in entries_below(source / "herold", "herold")
-        if "__pycache__" not in entry.path and ".egg-info" not in entry.path
+        entry for entry in entries_below(checkout / "apps" / "herold" / "herold", "herold") if is_shipped(entry.path)
     ]
+    version = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
     parts = [part for entry in sorted(files, key=lambda each: each.path) for part in (entry.path, _read(entry))]
 
     def make(file: Path) -> None:
@@ -118,11 +118,19 @@ def build_application(source: Path, cache: Path) -> Layer:
                 target = Path(folder) / entry.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(entry.source, target)
+            note = Path(folder) / f"herold-{version}.dist-info" / "METADATA"
+            note.parent.mkdir()
+            note.write_text(f"Metadata-Version: 2.1\nName: herold\nVersion: {version}\n")
             _compile(Path(folder), APPLICATION)
             write_layer(entries_below(Path(folder), APPLICATION), file)
 
     cache.mkdir(parents=True, exist_ok=True)
-    return stored(cache, key_of("application", repr(compiles()), *parts), make)
+    return stored(cache, key_of("application", repr(compiles()), version, *parts), make)
+
+
+def is_shipped(path: str) -> bool:
+    """Whether a file of the package belongs into an image: not what Python compiled here."""
+    return "__pycache__" not in path.split("/") and not path.endswith(".pyc")
 
 
 def compiles() -> bool:

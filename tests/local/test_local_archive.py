@@ -10,7 +10,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
 from local.images.archive import Image, Start, blob_path, digest_of, write_archive
 from local.images.layer import Layer, entries_below, key_of, stored, write_layer
 
