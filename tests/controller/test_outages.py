@@ -1,0 +1,143 @@
+"""The ledger or the API away, an operator killed, a ledger that went backwards: nothing is lost, and it is said."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from controller.platform import TEAM, Object, Platform, world
+from herold.ledger.database import one
+from herold.ledger.holds import active_holds
+from herold.ledger.installation import accept_ledger
+from parts.kubernetes import wait_for
+from parts.smtp_sink import smtp_sink
+
+
+@contextmanager
+def ledger_away(platform: Platform) -> Iterator[None]:
+    """Nobody gets a connection, and the operator loses those that it has."""
+    parts = conninfo_to_dict(platform.url)
+    name = parts["dbname"]
+    with psycopg.connect(make_conninfo(platform.url, dbname="postgres"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = %s AND application_name = 'herold-operator'",
+                (name,),
+            )
+            yield
+        finally:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
+def test_while_the_ledger_is_away_conditions_say_so_and_then_it_goes_on(platform: Platform) -> None:
+    operator = platform.operator()
+    resources = world()
+    campaign = resources[-1]
+    platform.apply(*resources)
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    before = platform.status(campaign)
+    with ledger_away(platform):
+        platform.api.merge(campaign, {"metadata": {"annotations": {"herold.dev/hold": "wrong price"}}})
+        message = platform.wait_reason(campaign, "Degraded", "LedgerUnavailable", 40)["message"]
+        assert "the ledger does not answer" in message
+        during = platform.status(campaign)
+        assert (during["run"], during["counts"]) == (before["run"], before["counts"])
+        assert operator.process.poll() is None
+    platform.wait_reason(campaign, "Suspended", "Held", 40)
+    platform.wait_reason(campaign, "Degraded", "AsExpected", 40)
+    assert [hold.reason for hold in active_holds(platform.connection)] == ["wrong price"]
+
+
+def test_a_short_outage_of_the_api_costs_nothing_and_what_changed_meanwhile_is_noticed(platform: Platform) -> None:
+    operator = platform.operator(lease_seconds="30")
+    resources = world(campaign={"suspend": True})
+    campaign = resources[-1]
+    platform.apply(*resources)
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
+    platform.api.stop("kube-apiserver")
+    platform.api.start("kube-apiserver")
+    platform.api.wait_ready()
+    platform.api.merge(campaign, {"spec": {"suspend": False}})
+    platform.wait_reason(campaign, "Suspended", "NotSuspended", 60)
+    assert operator.process.poll() is None
+    assert len(platform.runs()) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_operator_that_is_killed_anywhere_leaves_one_run_and_a_true_status(platform: Platform, seed: int) -> None:
+    resources = world(campaign={"suspend": True})
+    campaign = resources[-1]
+    for number in range(3):
+        operator = platform.operator(lease_seconds="3")
+        wait_for("it to lead", lambda operator=operator: operator.events("leading"))  # type: ignore[misc]
+        if number == 0:
+            platform.apply(*resources)
+        time.sleep(0.05 * (1 + seed * 3 + number))  # where the kill falls is the point of the test
+        operator.stop(signal.SIGKILL)
+    platform.operator(lease_seconds="3")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
+    assert len(platform.runs()) == 1
+
+
+def test_a_ledger_that_knows_less_than_a_status_stops_all_sending_until_a_person_accepts_it(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    operator = platform.operator()
+    with smtp_sink(tmp_path_factory.mktemp("sink") / "sink.log") as sink:
+        resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
+        campaign = resources[-1]
+        platform.apply(*resources)
+        worker = platform.worker()
+        try:
+            platform.wait_reason(campaign, "Completed", "EverybodySettled")
+        finally:
+            worker.terminate()
+            worker.wait(30)
+        wait_for("the mirror", lambda: platform.status(campaign)["ledger"]["sent"] == 5)
+        operator.stop()
+        # As a restored backup has it: the run never was.
+        run = platform.status(campaign)["run"]["id"]
+        for table in ("outcome", "delivery", "tally", "run_zone"):
+            platform.connection.execute(f"DELETE FROM {table} WHERE run_id = %s".encode(), (run,))
+        platform.connection.execute("DELETE FROM run WHERE id = %s", (run,))
+
+        platform.operator()
+        condition = platform.wait_reason(campaign, "Degraded", "LedgerRegressed")
+        assert f"run {run} is gone" in condition["message"]
+        assert platform.runs() == []  # it does not go out a second time
+        assert one(platform.connection, "SELECT regressed_at IS NOT NULL FROM installation")[0]
+        platform.api.merge(campaign, {"spec": {"suspend": True}})
+        accept_ledger(platform.connection, platform.settings.fence_file, actor="somebody", reason="looked")
+        platform.wait_reason(campaign, "Degraded", "AsExpected")
+        assert len(sink.accepted()) == 5
+
+
+def test_a_hundred_wrong_campaigns_are_nobodys_trouble_but_their_own(platform: Platform) -> None:
+    platform.operator()
+    resources = world(campaign={"suspend": True, "repeatPolicy": "Allow"})
+    good, bad = [], []
+    for number in range(100):
+        good.append(_named(resources[-1], f"good-{number}"))
+        wrong = _named(resources[-1], f"bad-{number}")
+        bad.append({**wrong, "spec": {**wrong["spec"], "message": {**wrong["spec"]["message"], "topic": "nothing"}}})
+    platform.apply(*resources[:-1])
+    for pair in zip(bad, good, strict=True):
+        platform.apply(*pair)
+    for campaign in good:
+        platform.wait_reason(campaign, "Planned", "AudienceFrozen", 60)
+    for campaign in bad:
+        assert "nothing is not a topic" in platform.wait_reason(campaign, "Valid", "InvalidSpec", 60)["message"]
+    assert len(platform.runs()) == 100
+
+
+def _named(campaign: Object, name: str) -> Object:
+    return {**campaign, "metadata": {"name": name, "namespace": TEAM}}
