@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from herold.audience.addresses import address_hash, domain_of, normalise
-from herold.audience.statement import audience_statement
+from herold.audience.statement import audience_statement, tuned
 from herold.ledger.database import Connection, one
 from herold.ledger.times import DueZone
 from herold.resources.resolved import ResolvedCampaign
@@ -24,24 +25,21 @@ def freeze_audience(
         WITH audience AS MATERIALIZED ({statement.sql}),
         frozen AS (
             INSERT INTO delivery (run_id, position, contact_id, address_hash, lane_id, zone)
-            SELECT %(herold_run)s, row_number() OVER (ORDER BY l.id, coalesce(z.zone, 0), a.contact_id),
-                   a.contact_id, a.address_hash, l.id, coalesce(z.zone, 0)
-            FROM audience a
-            JOIN unnest(%(herold_lanes)s::int[]) WITH ORDINALITY AS l (id, n) ON l.n = a.lane + 1
-            LEFT JOIN unnest(%(herold_names)s::text[], %(herold_zones)s::int2[]) AS z (name, zone)
-                   ON z.name = a.time_zone
-            WHERE a.verdict IS NULL
+            SELECT %(herold_run)s, row_number() OVER (ORDER BY lane_id, zone, contact_id),
+                   contact_id, address_hash, lane_id, zone
+            FROM (SELECT contact_id, address_hash, (%(herold_lanes)s::int[])[lane + 1] AS lane_id,
+                         coalesce((%(herold_zones)s::jsonb ->> time_zone)::smallint, 0::smallint) AS zone
+                  FROM audience WHERE verdict IS NULL) AS a
         )
         SELECT verdict, count(*) FROM audience WHERE verdict IS NOT NULL GROUP BY verdict"""  # noqa: S608 - no values in it
     parameters = {
         **statement.parameters,
         "herold_run": run_id,
         "herold_lanes": lanes,
-        "herold_names": list(numbers),
-        "herold_zones": list(numbers.values()),
+        "herold_zones": json.dumps(numbers),
     }
-    connection.execute("SET LOCAL work_mem = '128MB'")
-    return dict(connection.execute(query.encode(), parameters).fetchall())
+    with tuned(connection):
+        return dict(connection.execute(query.encode(), parameters).fetchall())
 
 
 def freeze_seeds(
