@@ -141,10 +141,15 @@ def _write_secret(file: Path, content: bytes) -> None:
 
 
 def _write_settings(layout: Layout) -> None:
+    # kube-proxy ends when its file is written, and containerd reads half of one: only what differs, and at once.
     for name, text in build_settings(layout).items():
         file = layout.config / name
+        if file.exists() and file.read_text() == text:
+            continue
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        partial = layout.run / "settings.partial"
+        partial.write_text(text)
+        partial.rename(file)
 
 
 def _await(layout: Layout, component: Component, condition: Callable[[], bool]) -> None:
