@@ -1,0 +1,183 @@
+"""What the local cluster is made of: command lines, settings, manifests, images, keys of the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from local.cluster.components import PORTS, build_components
+from local.cluster.dns import build_question, has_answer
+from local.cluster.layout import CHECKOUT, NODE_BRIDGE, POD_BRIDGE, Layout, read_layout
+from local.cluster.pki import AUTHORITIES, KUBECONFIGS, LEAVES
+from local.cluster.platform import FOLDER, build_manifest, build_password
+from local.cluster.settings import build_settings
+from local.cluster.tools import SOURCES, TOOLS, Programs, Tool, key_of
+from local.cluster.traces import NAMES, Traces, compare, from_json, to_json
+from local.images.debian import UID
+from local.images.recipes import APPLICATION, PYTHON_BASE, SITE, is_shipped, pip_command
+
+LAYOUT = Layout(cache=Path("/cache"), state=Path("/state"))
+IMAGES = {"coredns": "localhost/c:1", "herold": "localhost/h:1", "postgres": "localhost/p:1"}
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    for name in PROGRAMS:
+        (tmp_path / name).touch()
+    return Programs((tmp_path,))
+
+
+def _documents(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(build_manifest(name, IMAGES, volumes=Path("/volumes"))))
+
+
+def _pods() -> list[dict[str, Any]]:
+    documents = [each for file in FOLDER.glob("*.yaml") for each in _documents(file.stem)]
+    return [each["spec"]["template"]["spec"] for each in documents if each["kind"] in {"Deployment", "StatefulSet"}]
+
+
+def test_the_cache_follows_the_xdg_variable_only_when_it_is_absolute() -> None:
+    home = Path("/home/me")
+    assert read_layout({"XDG_CACHE_HOME": "/c"}, home).cache == Path("/c/herold")
+    assert read_layout({"XDG_CACHE_HOME": "c"}, home).cache == Path("/home/me/.cache/herold")
+    assert read_layout({}, home).cache == Path("/home/me/.cache/herold")
+
+
+def test_every_file_that_a_command_line_names_is_one_that_up_writes(programs: Programs) -> None:
+    written = {f"/state/etc/{name}" for name in build_settings(LAYOUT)}
+    written |= {f"/state/pki/{leaf.file}.{kind}" for leaf in LEAVES for kind in ("crt", "key")}
+    written |= {
+        f"/state/pki/{name}.{kind}" for name in ("ca", "etcd-ca", "front-proxy-ca", "sa") for kind in ("crt", "key")
+    }
+    written |= {f"/state/pki/{client}.kubeconfig" for client in KUBECONFIGS}
+    text = "\n".join(
+        [" ".join(component.argv) for component in build_components(LAYOUT, programs).values()]
+        + list(build_settings(LAYOUT).values())
+    )
+    named = set(re.findall(r"/state/(?:etc|pki)/[\w./-]+\.(?:crt|key|kubeconfig|yaml|toml|conf)", text))
+    assert named
+    assert named <= written
+
+
+def test_down_finds_every_component_that_up_starts(programs: Programs) -> None:
+    assert tuple(build_components(LAYOUT, programs)) == NAMES
+    for component in build_components(LAYOUT, programs).values():
+        assert Path(component.argv[0]).name == component.name
+        assert any("/state/" in word for word in component.argv[1:]), "a stray is known by a path of ours"
+
+
+def test_nothing_listens_beyond_this_machine(programs: Programs) -> None:
+    words = [word for component in build_components(LAYOUT, programs).values() for word in component.argv]
+    listens = [word for word in words if re.match(r"--(listen|bind|advertise).*=", word)]
+    assert len(listens) >= 7
+    for word in listens:
+        assert re.search(r"=(https?://)?(127\.0\.0\.1|10\.44\.0\.1)(:\d+)?$", word), word
+    kubelet = yaml.safe_load(build_settings(LAYOUT)["kubelet.yaml"])
+    assert (kubelet["address"], kubelet["healthzBindAddress"]) == ("10.44.0.1", "127.0.0.1")
+    assert kubelet["healthzPort"] in PORTS
+
+
+def test_settings_are_what_their_readers_parse() -> None:
+    settings = build_settings(LAYOUT)
+    containerd = tomllib.loads(settings["containerd.toml"])
+    assert containerd["grpc"]["address"] == "/state/run/containerd.sock"
+    network = json.loads(settings["cni/10-herold.conflist"])
+    assert network["plugins"][0]["bridge"] == POD_BRIDGE
+    assert yaml.safe_load(settings["kube-proxy.yaml"])["mode"] == "nftables"
+    assert max(len(NODE_BRIDGE), len(POD_BRIDGE)) <= 15
+
+
+def test_every_pod_runs_as_nobody_on_a_root_that_it_can_not_write() -> None:
+    pods = _pods()
+    assert len(pods) == 3
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert "memory" in container["resources"]["limits"]
+            assert container["readinessProbe"]
+
+
+def test_a_manifest_with_an_open_place_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        build_manifest("platform", {})
+
+
+def test_the_database_has_one_volume_that_nobody_else_can_claim() -> None:
+    (volume,) = [each for each in _documents("platform") if each["kind"] == "PersistentVolume"]
+    assert volume["spec"]["claimRef"] == {"namespace": "herold-platform", "name": "data-postgres-0"}
+    assert volume["spec"]["local"]["path"] == "/volumes/postgres"
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+
+
+def test_the_password_is_in_the_connection_string() -> None:
+    secret = json.loads(build_password("s3cret"))
+    assert secret["stringData"]["password"] == "s3cret"
+    assert secret["stringData"]["url"].startswith("postgresql://postgres:s3cret@postgres.herold-platform.svc")
+
+
+def test_every_module_of_the_tools_is_pinned(tmp_path: Path) -> None:
+    assert {tool.module for tool in TOOLS} == {folder.name for folder in SOURCES.iterdir() if folder.is_dir()}
+    for tool in TOOLS:
+        module = (SOURCES / tool.module / "go.mod").read_text()
+        assert "require" not in module or (SOURCES / tool.module / "go.sum").exists()
+
+
+def test_the_key_of_a_tool_changes_with_its_files_flags_and_compiler(tmp_path: Path) -> None:
+    tool = Tool("x", output="x")
+    (tmp_path / "go.mod").write_text("module x\n")
+    keys = [key_of(tool, tmp_path, "go1.26.8"), key_of(tool, tmp_path, "go1.26.9")]
+    keys.append(key_of(Tool("x", output="x", variables=(("a.b", "1"),)), tmp_path, "go1.26.8"))
+    (tmp_path / "README.md").write_text("no matter\n")
+    assert key_of(tool, tmp_path, "go1.26.8") == keys[0]
+    (tmp_path / "go.mod").write_text("module x\n\ngo 1.25\n")
+    keys.append(key_of(tool, tmp_path, "go1.26.8"))
+    assert len(set(keys)) == 4
+
+
+def test_dependencies_are_wheels_with_the_hashes_of_the_lock() -> None:
+    command = pip_command(Path("locks/runtime.txt"))
+    assert {"--require-hashes", "--no-deps", "--only-binary=:all:", "--python-version=3.11"} <= set(command)
+
+
+def test_the_containerfile_says_what_the_recipes_say() -> None:
+    text = (CHECKOUT / "Containerfile").read_text()
+    assert f"USER {UID}:{UID}" in text
+    assert f"PYTHONPATH=/{APPLICATION}:/{SITE}" in text
+    assert " ".join(PYTHON_BASE.packages) in text
+    assert 'ENTRYPOINT ["/usr/bin/python3.11", "-m", "herold.cli"]' in text
+    assert "--require-hashes --no-deps" in text
+
+
+def test_what_python_compiled_here_is_not_shipped() -> None:
+    assert is_shipped("herold/ledger/sql/claim.sql")
+    assert not is_shipped("herold/__pycache__/errors.cpython-311.pyc")
+
+
+def test_what_is_new_is_told_and_what_has_gone_is_not() -> None:
+    before = Traces((), ("/a", "/b"), ("lo",), (), (), ("x = 1",), ())
+    after = Traces((), ("/a",), ("lo", "herold0"), (), (), ("x = 2",), ())
+    assert from_json(to_json(before)) == before
+    new = {difference.kind: difference.new for difference in compare(before, after) if difference.new}
+    assert new == {"links": ("herold0",), "sysctls": ("x = 2",)}
+
+
+def test_a_question_has_the_name_in_labels_and_an_empty_reply_is_no_answer() -> None:
+    assert build_question("ab.c")[12:] == b"\x02ab\x01c\0\0\x01\0\x01"
+    assert has_answer(b"\0\1\x81\x80\0\1\0\1\0\0\0\0")
+    assert not has_answer(b"\0\1\x81\x83\0\1\0\0\0\0\0\0")
+    assert not has_answer(b"\0\1\x81\x80\0\1\0\0\0\0\0\0")
+
+
+def test_the_script_of_the_database_is_a_program() -> None:
+    assert os.access(CHECKOUT / "local" / "images" / "postgres" / "start-postgres", os.X_OK)
