@@ -229,6 +229,12 @@ def _plain(error: psycopg.Error) -> str:
     return str(error).partition("\n")[0][:200]
 
 
+def read_run(connection: Connection, run_id: int) -> RunView | None:
+    """One run with its counts."""
+    with connection.cursor(row_factory=class_row(RunView)) as cursor:
+        return cursor.execute(_sql("run"), {"id": run_id}).fetchone()
+
+
 def regress(connection: Connection, why: str) -> None:
     """Stop all claims: the ledger knows less than was seen of it."""
     connection.execute(

@@ -12,7 +12,7 @@ from typing import Any
 from herold.errors import HeroldError, NotFound, Refused, Temporary
 from herold.ledger.database import Connection
 from herold.ledger.holds import hold, release
-from herold.ledger.runs import change_run, start_run
+from herold.ledger.runs import Started, change_run, start_run
 from herold.ledger.senders import sync_sender
 from herold.resources.campaign import Campaign
 from herold.resources.meta import Key
@@ -39,7 +39,7 @@ from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.journal import Journal
 from herold_operator.judging import Judge, Verdict, sentence
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import ACTOR, Backlog, Ledger, RunView, Snapshot, regress, started_by_us
+from herold_operator.ledger import ACTOR, Backlog, HoldView, Ledger, RunView, Snapshot, read_run, regress, started_by_us
 from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
 from herold_operator.world import World
@@ -151,8 +151,10 @@ class Reconciler:
     def _compare(self, before: Snapshot | None, now: Snapshot) -> None:
         """Wake the campaigns of which the ledger tells something new, and runs whose campaign is gone."""
         again: set[Key] = set()
-        if before is None or before.holds != now.holds or before.ledger.regressed != now.ledger.regressed:
+        if before is None or before.ledger.regressed != now.ledger.regressed:
             self._all_campaigns()
+        elif before.holds != now.holds:
+            again |= self._held(set(before.holds) ^ set(now.holds))
         for place, run in now.runs.items():
             key = _campaign_of(run)
             known = before.runs.get(place) if before is not None else None
@@ -165,6 +167,14 @@ class Reconciler:
                 again.add(_campaign_of(run))
         for key in again | self.fleets.due(_backlog(now), self._senders(), time.monotonic()):
             self.queue.add(key)
+
+    def _held(self, holds: set[HoldView]) -> set[Key]:
+        """Campaigns that these holds may concern."""
+        if any(each.scope in ("Everything", "Sender") for each in holds):
+            return set(self.world.of_kind("Campaign"))
+        teams = {each.target for each in holds if each.scope == "Team"}
+        targets = {each.target.removesuffix(PROOF) for each in holds if each.scope == "Campaign"}
+        return {key for key in self.world.of_kind("Campaign") if key[1] in teams or f"{key[1]}/{key[2]}" in targets}
 
     def _senders(self) -> dict[Key, SenderProfile]:
         found = {}
@@ -267,24 +277,42 @@ class Reconciler:
         if brakes.any:
             await self._brake(seen.namespace, seen.name, seen.run, brakes)
             seen = self._see(key, item, verdict, await self.look(), memory)
-        why = None if seen.ledger.regressed else regression(seen.status, (self.snapshot or snapshot).by_id, seen.ledger)
-        if why is not None:
-            await self.ledger.call(lambda connection: regress(connection, why))
-            self.journal.write("error", "ledger_regressed", resource=f"{key[1]}/{key[2]}", message=why)
+        if await self._check_regression(key, seen, self.snapshot or snapshot):
             seen = self._see(key, item, verdict, await self.look(), memory)
         if seen.run is not None:
             self.ours.add(seen.run.id)
-        if await self._start(key, seen, memory):
-            seen = self._see(key, item, verdict, await self.look(), memory)
+        asked, run = await self._start(key, seen, memory)
+        if asked:
+            seen = self._see(key, item, verdict, self.snapshot or snapshot, memory, run)
         await self._say(key, item, seen, memory)
         self._wake(key, seen)
 
-    def _see(self, key: Key, item: Mapping[str, Any], verdict: Verdict, snapshot: Snapshot, memory: _Memory) -> Seen:
+    async def _check_regression(self, key: Key, seen: Seen, snapshot: Snapshot) -> bool:
+        """Whether the ledger was looked at anew, and stopped if it knows less than the campaign's status."""
+        if seen.ledger.regressed or regression(seen.status, snapshot.by_id, seen.ledger) is None:
+            return False
+        fresh = await self.look()  # the status may be younger than the snapshot
+        why = regression(seen.status, fresh.by_id, fresh.ledger)
+        if why is not None:
+            await self.ledger.call(lambda connection: regress(connection, why))
+            self.journal.write("error", "ledger_regressed", resource=f"{key[1]}/{key[2]}", message=why)
+        return True
+
+    def _see(
+        self,
+        key: Key,
+        item: Mapping[str, Any],
+        verdict: Verdict,
+        snapshot: Snapshot,
+        memory: _Memory,
+        run: RunView | None = None,
+    ) -> Seen:
+        """`run`: fresher than the snapshot's."""
         spec = item.get("spec") or {}
         name = ledger_name(key[2], spec)
         occurrence = spec.get("occurrence", 1)
         occurrence = occurrence if isinstance(occurrence, int) else 1
-        run = snapshot.runs.get((key[1], name, occurrence))
+        run = run or snapshot.runs.get((key[1], name, occurrence))
         refusal = memory.refusal
         if refusal is not None and (
             refusal.digest != verdict.digest
@@ -335,36 +363,34 @@ class Reconciler:
             suspend=brakes.suspend,
         )
 
-    async def _start(self, key: Key, seen: Seen, memory: _Memory) -> bool:
-        """Start the run, or ask the ledger what it makes of a changed intent. True when it was asked."""
+    async def _start(self, key: Key, seen: Seen, memory: _Memory) -> tuple[bool, RunView | None]:
+        """Start the run, or ask the ledger what it makes of a changed intent. Whether it was asked, and the run."""
         resolved, run = seen.verdict.resolved, seen.run
         if resolved is None or seen.refusal is not None or seen.ledger.regressed is not None:
-            return False
+            return False, None
         if run is None:
             if not seen.starts_now:
-                return False
+                return False, None
         else:
             question = (seen.verdict.digest, run.id, f"{run.state}{run.stopped_at is not None}")
             if run.intent_digest == seen.verdict.digest or memory.asked == question:
-                return False
+                return False, None
             memory.asked = question
         try:
-            started = await self.ledger.call(
-                lambda connection: start_run(connection, resolved, key=self.ledger.key, actor=ACTOR)
-            )
+            started, run = await self.ledger.call(lambda connection: _start_run(connection, resolved, self.ledger.key))
         except Refused as error:
             reason = Reason(error.reason) if error.reason in set(Reason) else Reason.START_REFUSED
             hint = f" To do: {error.hint}." if error.hint else ""
             memory.refusal = Refusal(seen.verdict.digest, reason, f"{error.message}.{hint}", seen.ledger.now)
             self.journal.write("warning", "start_refused", campaign=f"{key[1]}/{key[2]}", reason=error.reason)
-            return True
+            return True, None
         self.ours.add(started.run_id)
         memory.frozen_changed = started.frozen_changed
         if started.new:
             self.journal.write(
                 "info", "run_started", campaign=f"{key[1]}/{key[2]}", run=started.run_id, planned=started.planned
             )
-        return True
+        return True, run
 
     async def _absent(self, key: Key) -> None:
         """The campaign is gone: its open runs pause."""
@@ -464,6 +490,11 @@ def _validity(verdict: Verdict) -> Condition:
 def _sync(connection: Connection, sender: SenderProfile) -> None:
     with connection.transaction():
         sync_sender(connection, sender)
+
+
+def _start_run(connection: Connection, resolved: ResolvedCampaign, key: bytes) -> tuple[Started, RunView | None]:
+    started = start_run(connection, resolved, key=key, actor=ACTOR)
+    return started, read_run(connection, started.run_id)
 
 
 _NUMBERS = ("counts", "nextSendTime", "ledger")
