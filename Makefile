@@ -47,6 +47,7 @@ lint: $(VENV)/.ready ## Style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests local
 	@$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.ready ## Format the code
