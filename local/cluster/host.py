@@ -90,8 +90,9 @@ def remove_bridges() -> None:
     """The node's bridge and the pods'. The pods' ends of links went with their namespaces."""
     for bridge in (POD_BRIDGE, NODE_BRIDGE):
         ports = Path("/sys/class/net") / bridge / "brif"
-        for port in ports.iterdir() if ports.is_dir() else ():
-            run(["ip", "link", "delete", port.name], seconds=10)
+        for port in list(ports.iterdir()) if ports.is_dir() else ():
+            # The kernel removes the ends of links of a namespace that is gone, at this very moment perhaps.
+            succeeds(["ip", "link", "delete", port.name])
         if ports.parent.exists():
             run(["ip", "link", "delete", bridge], seconds=10)
 

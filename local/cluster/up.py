@@ -81,7 +81,7 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
         postgres = build.build_postgres_image(layout)
         images.bring_in(layout, postgres)
     with progress.step("names resolve"):
-        wait_until("CoreDNS answers", lambda: resolves(DNS_ADDRESS, API_NAME), seconds=PATIENCE)
+        wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
     with progress.step("PostgreSQL and the relay are Ready"):
         _make_volume(layout.volumes / "postgres")
         references = {"herold": herold.reference, "postgres": postgres.reference}
@@ -156,12 +156,24 @@ def _await(layout: Layout, component: Component, condition: Callable[[], bool]) 
     log = layout.logs / f"{component.name}.log"
 
     def holds() -> bool:
-        if find(layout, component.name) is None:
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-            raise Temporary(f"{component.name} has ended; its last words:\n{last}", hint=f"all of them: {log}")
+        _check_alive(layout, component.name)
         return condition()
 
     wait_until(component.name, holds, seconds=PATIENCE, hint=f"see {log}")
+
+
+def _check_alive(layout: Layout, name: str) -> None:
+    if find(layout, name) is None:
+        log = layout.logs / f"{name}.log"
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+        raise Temporary(f"{name} has ended; its last words:\n{last}", hint=f"all of them: {log}")
+
+
+def _names_resolve(layout: Layout) -> bool:
+    # What has ended meanwhile is a better answer than a deadline.
+    for name in traces.NAMES:
+        _check_alive(layout, name)
+    return resolves(DNS_ADDRESS, API_NAME)
 
 
 def _etcd_healthy() -> bool:

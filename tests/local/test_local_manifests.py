@@ -53,9 +53,7 @@ def test_the_cache_follows_the_xdg_variable_only_when_it_is_absolute() -> None:
 def test_every_file_that_a_command_line_names_is_one_that_up_writes(programs: Programs) -> None:
     written = {f"/state/etc/{name}" for name in build_settings(LAYOUT)}
     written |= {f"/state/pki/{leaf.file}.{kind}" for leaf in LEAVES for kind in ("crt", "key")}
-    written |= {
-        f"/state/pki/{name}.{kind}" for name in ("ca", "etcd-ca", "front-proxy-ca", "sa") for kind in ("crt", "key")
-    }
+    written |= {f"/state/pki/{name}.{kind}" for name in (*AUTHORITIES, "sa") for kind in ("crt", "key")}
     written |= {f"/state/pki/{client}.kubeconfig" for client in KUBECONFIGS}
     text = "\n".join(
         [" ".join(component.argv) for component in build_components(LAYOUT, programs).values()]
