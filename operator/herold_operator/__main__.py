@@ -7,6 +7,7 @@ import signal
 import sys
 
 from herold.errors import HeroldError
+from herold_operator.health import Health, serve_health
 from herold_operator.journal import Journal
 from herold_operator.leadership import Leadership
 from herold_operator.running import lead
@@ -31,16 +32,21 @@ def main() -> int:
         journal.write("info", "started", identity=own.identity)
         leading = asyncio.Event()
         leadership = Leadership(own, journal, lambda: _tell(loop, leading))
+        health = Health()
+        server = await serve_health(health, own.health_port) if own.health_port else None
         leadership.start()
         waits = [asyncio.create_task(leading.wait()), asyncio.create_task(stop.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
-                await lead(settings, own, journal, stop, leadership.stop)
+                health.leading.set(1)
+                await lead(settings, own, journal, health, stop, leadership.stop)
         finally:
             for wait in waits:
                 wait.cancel()
             await asyncio.to_thread(leadership.stop)
+            if server is not None:
+                await server.cleanup()
         journal.write("info", "stopped", identity=own.identity)
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ from herold_operator.campaigns import (
 )
 from herold_operator.conditions import Condition, build_conditions
 from herold_operator.fleets import WORKERS, Fleets
+from herold_operator.health import Health
 from herold_operator.journal import Journal
 from herold_operator.judging import Judge, Verdict, sentence
 from herold_operator.keyed_queue import KeyedQueue
@@ -72,6 +74,7 @@ class Reconciler:
     fleets: Fleets
     settings: OperatorSettings
     journal: Journal
+    health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
     snapshot: Snapshot | None = None
     ours: set[int] = field(default_factory=set)
@@ -88,15 +91,16 @@ class Reconciler:
 
     # What happens -----------------------------------------------------------------------------------------------------
 
-    def changed(self, item: Mapping[str, Any]) -> None:
-        """An object was made or changed."""
+    def changed(self, item: Mapping[str, Any]) -> bool:
+        """An object was made or changed. True when that was news."""
         if not self.world.put(dict(item)):
-            return
+            return False
         key = (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
         # A brake overtakes everything that waits.
         self.queue.add(key, first=key[0] == "Campaign" and _is_braked(item))
         for each in self.world.dependents(key):
             self.queue.add(each)
+        return True
 
     def gone(self, key: Key, version: int | None = None) -> None:
         """An object was deleted."""
@@ -197,7 +201,8 @@ class Reconciler:
             key = await self.queue.get()
             failed = True
             try:
-                await self.reconcile(key)
+                with self.health.visits.labels(key[0]).time():
+                    await self.reconcile(key)
                 failed = False
             except Conflict:
                 self.journal.write("debug", "changed_meanwhile", kind=key[0], resource=f"{key[1]}/{key[2]}")
@@ -223,6 +228,8 @@ class Reconciler:
                 )
             finally:
                 self.queue.done(key, failed=failed)
+                if failed:
+                    self.health.failures.labels(key[0]).inc()
 
     async def reconcile(self, key: Key) -> None:
         """Visit one resource. Raises HeroldError; the queue brings it back."""
@@ -236,6 +243,22 @@ class Reconciler:
             await self._workers(key)
         elif item is not None:
             await self._plain(key, item)
+
+    def measure(self) -> None:
+        """Bring the metrics up to date; called once a tick."""
+        self.health.beat()
+        self.health.queue.set(len(self.queue))
+        self.health.away.set(0 if self._trouble is None else time.monotonic() - self._trouble[0])
+        states = Counter(
+            str((self.world.objects[key].get("status") or {}).get("state", "New"))
+            for key in self.world.of_kind("Campaign")
+        )
+        self.health.campaigns.clear()
+        for state, count in states.items():
+            self.health.campaigns.labels(state).set(count)
+        if self.snapshot is not None:
+            self.health.uncertain.set(sum(run.uncertain for run in self.snapshot.runs.values()))
+            self.health.regressed.set(self.snapshot.ledger.regressed is not None)
 
     async def _workers(self, key: Key) -> None:
         if self.snapshot is None:

@@ -13,6 +13,7 @@ from herold.resources import KINDS
 from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
 from herold_operator.fleets import Fleets
+from herold_operator.health import Health
 from herold_operator.journal import Journal
 from herold_operator.ledger import Ledger
 from herold_operator.reconciler import Reconciler
@@ -26,14 +27,19 @@ WATCH_ENDS_SECONDS = 5.0
 
 
 async def lead(
-    settings: Settings, own: OperatorSettings, journal: Journal, stop: asyncio.Event, release: Callable[[], None]
+    settings: Settings,
+    own: OperatorSettings,
+    journal: Journal,
+    health: Health,
+    stop: asyncio.Event,
+    release: Callable[[], None],
 ) -> None:
     """Be the operator until `stop`. `release` is called, in a thread, once nothing will be written any more."""
     configuration = await load_configuration()
     api = KubernetesApi(configuration)
     ledger = Ledger(settings)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
-    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal)
+    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal, health)
 
     def happened(what: str | None, item: dict[str, Any]) -> None:
         if what == "DELETED":
@@ -87,10 +93,15 @@ async def resync(reconciler: Reconciler) -> None:
     await reconciler.fleets.list_all()
     found = [item for kind in KINDS for item in await _list_kind(reconciler.api, kind)]
     present = {key_of(item) for item in found}
+    is_first = not reconciler.world.objects
+    missed = 0
     for key in [key for key in reconciler.world.objects if key not in present]:
         reconciler.gone(key)
+        missed += 1
     for item in found:
-        reconciler.changed(item)
+        missed += reconciler.changed(item)
+    if not is_first:
+        reconciler.health.missed.inc(missed)
 
 
 async def _list_kind(api: KubernetesApi, kind: str) -> list[dict[str, Any]]:
@@ -115,4 +126,5 @@ async def _tick(reconciler: Reconciler, own: OperatorSettings) -> None:
         began = time.monotonic()
         with contextlib.suppress(HeroldError):  # said and counted where it is raised
             await reconciler.look()
+        reconciler.measure()
         await asyncio.sleep(max(0.05, own.tick - (time.monotonic() - began)))
