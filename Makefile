@@ -57,6 +57,7 @@ format: $(VENV)/.ready ## Format the code
 generate: $(VENV)/.ready ## Write CRDs, schemas for editors and reference pages from models and commands
 	@$(BIN)/python -m herold.resources.generate
 	@$(BIN)/python -m herold.cli.reference
+	@$(BIN)/python -m herold_operator.reference
 
 lock: $(VENV)/.ready ## Pin all dependencies anew, with hashes and without addresses
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator -o locks/dev.txt pyproject.toml
