@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
+import socket
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +22,14 @@ from local.cluster.process import find, start
 from local.cluster.progress import Progress, wait_until
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
+from local.command import CommandFailed
 from local.images.debian import UID
 
 from herold.errors import Temporary
 
 # On an idle machine each of these takes seconds; the machine may be busy.
 PATIENCE = 180.0
+SMTP_PORT = 25
 API_NAME = "kubernetes.default.svc.cluster.local"
 
 
@@ -92,6 +95,28 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
                 *("rollout", "status", "-n", PLATFORM_NAMESPACE, workload, f"--timeout={PATIENCE:.0f}s"),
                 seconds=PATIENCE + 10,
             )
+        # After a restart with kept data etcd says Ready from the last time: ask the database and the relay themselves.
+        wait_until("PostgreSQL answers", lambda: _database_answers(kubectl), seconds=PATIENCE)
+        wait_until("the relay answers", lambda: _relay_answers(kubectl), seconds=PATIENCE)
+
+
+def _database_answers(kubectl: Kubectl) -> bool:
+    try:
+        kubectl("exec", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", "pg_isready", "-q", "-h", "127.0.0.1")
+    except CommandFailed:
+        return False
+    return True
+
+
+def _relay_answers(kubectl: Kubectl) -> bool:
+    service = kubectl.get("service", "sink", "-n", PLATFORM_NAMESPACE)
+    if service is None:
+        return False
+    try:
+        with socket.create_connection((service["spec"]["clusterIP"], SMTP_PORT), timeout=2) as connection:
+            return connection.recv(3) == b"220"
+    except OSError:
+        return False
 
 
 def add_password(kubectl: Kubectl, password: str) -> None:
