@@ -48,10 +48,10 @@ def build_postgres(checkout: Path, cache: Path) -> Image:
 
 
 def build_herold(checkout: Path, cache: Path) -> Image:
-    """Herold from this checkout: Debian's Python, the locked dependencies, the application."""
+    """Herold from this checkout, operator and worker: Debian's Python, the locked dependencies, the application."""
     layers = (
         build_base(PYTHON_BASE, cache),
-        build_dependencies(checkout / "locks" / "runtime.txt", cache),
+        build_dependencies(checkout / "locks" / "operator.txt", cache),
         build_application(checkout, cache),
     )
     start = Start(
@@ -105,9 +105,11 @@ def pip_command(lock: Path) -> tuple[str, ...]:
 
 
 def build_application(checkout: Path, cache: Path) -> Layer:
-    """The package `herold` as it is in the checkout, and the note by which Python knows its version."""
+    """The engine and the operator as they are in the checkout, and the note by which Python knows the version."""
+    sources = [(checkout / "apps" / "herold" / "herold", "herold")]
+    sources += [(checkout / "operator" / "herold_operator", "herold_operator")]
     files = [
-        entry for entry in entries_below(checkout / "apps" / "herold" / "herold", "herold") if is_shipped(entry.path)
+        entry for folder, prefix in sources for entry in entries_below(folder, prefix) if is_shipped(entry.path)
     ]
     version = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
     parts = [part for entry in sorted(files, key=lambda each: each.path) for part in (entry.path, _read(entry))]
