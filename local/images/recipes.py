@@ -108,9 +108,7 @@ def build_application(checkout: Path, cache: Path) -> Layer:
     """The engine and the operator as they are in the checkout, and the note by which Python knows the version."""
     sources = [(checkout / "apps" / "herold" / "herold", "herold")]
     sources += [(checkout / "operator" / "herold_operator", "herold_operator")]
-    files = [
-        entry for folder, prefix in sources for entry in entries_below(folder, prefix) if is_shipped(entry.path)
-    ]
+    files = [entry for folder, prefix in sources for entry in entries_below(folder, prefix) if is_shipped(entry.path)]
     version = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
     parts = [part for entry in sorted(files, key=lambda each: each.path) for part in (entry.path, _read(entry))]
 
