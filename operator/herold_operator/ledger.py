@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import class_row
 
-from herold.errors import Temporary
+from herold.errors import HeroldError, Temporary
 from herold.ledger.database import Connection, check_schema, connect
 from herold.ledger.installation import check_owner, read_key
 from herold.settings import Settings
@@ -189,6 +189,10 @@ class Ledger:
         except psycopg.OperationalError as error:
             connection.close()
             raise Temporary(f"the ledger does not answer: {_plain(error)}") from None
+        except psycopg.Error as error:
+            connection.close()
+            # Its text may quote values: the class and the code tell enough.
+            raise HeroldError(f"the ledger refused: {type(error).__name__} {error.sqlstate or ''}".strip()) from None
         except BaseException:
             if connection.closed:
                 raise Temporary("the ledger does not answer: the connection broke") from None

@@ -85,6 +85,7 @@ class Reconciler:
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looked: float = 0.0
     _trouble: tuple[float, str] | None = None
+    _said: bool = False
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
@@ -127,7 +128,7 @@ class Reconciler:
                 found = await self.ledger.look()
                 if self.snapshot is None:
                     self.ours |= await self.ledger.call(started_by_us)
-            except Temporary as error:
+            except HeroldError as error:
                 self._away(error)
                 raise
             self._looked = began
@@ -139,14 +140,19 @@ class Reconciler:
             self._compare(before, found)
             return found
 
-    def _away(self, error: Temporary) -> None:
+    def _away(self, error: HeroldError) -> None:
+        """The ledger does not answer, or is not ours to use. Said once it lasts longer than a moment."""
         now = time.monotonic()
         if self._trouble is None:
             self._trouble = (now, error.message)
-            self.journal.write("warning", "ledger_is_away", message=error.message)
-        elif now - self._trouble[0] > PATIENCE_SECONDS and self._trouble[1]:
-            self._trouble = (self._trouble[0], self._trouble[1])
+            self._said = False
+            self.journal.write("warning", "ledger_is_away", error=type(error).__name__, message=error.message[:500])
+        elif not self._said and self._is_away():
+            self._said = True
             self._all_campaigns()
+
+    def _is_away(self) -> bool:
+        return self._trouble is not None and time.monotonic() - self._trouble[0] > PATIENCE_SECONDS
 
     def _all_campaigns(self) -> None:
         for key in list(self.world.of_kind("Campaign")):
@@ -291,7 +297,7 @@ class Reconciler:
     async def _campaign(self, key: Key, item: Mapping[str, Any]) -> None:
         memory = self._memory.setdefault(key, _Memory())
         verdict = self._judge.verdict(key)
-        if self._trouble is not None and time.monotonic() - self._trouble[0] > PATIENCE_SECONDS:
+        if self._is_away():
             await self._say_blind(key, item, verdict)
             return
         snapshot = self.snapshot or await self.look()

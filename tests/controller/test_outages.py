@@ -141,3 +141,17 @@ def test_a_hundred_wrong_campaigns_are_nobodys_trouble_but_their_own(platform: P
 
 def _named(campaign: Object, name: str) -> Object:
     return {**campaign, "metadata": {"name": name, "namespace": TEAM}}
+
+
+def test_the_ledger_of_another_environment_is_not_touched_and_that_is_said(platform: Platform) -> None:
+    platform.connection.execute("UPDATE installation SET environment = 'prod'")
+    operator = platform.operator()
+    resources = world()
+    platform.apply(*resources)
+    message = platform.wait_reason(resources[-1], "Degraded", "LedgerUnavailable")["message"]
+    assert "EnvironmentMismatch" in message
+    assert platform.runs() == []
+    assert len(operator.events("ledger_is_away")) == 1
+    platform.connection.execute("UPDATE installation SET environment = 'test'")
+    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    platform.wait_reason(resources[-1], "Degraded", "AsExpected")

@@ -50,7 +50,8 @@ def programs() -> dict[str, Path] | None:
     """etcd, kube-apiserver and kubectl, from HEROLD_TEST_KUBERNETES (a folder) or the cache of the local cluster."""
     told = os.environ.get("HEROLD_TEST_KUBERNETES")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "herold" / "tools"
-    folders = [Path(told)] if told else sorted(cache.glob("*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    built = [folder for folder in cache.glob("*") if folder.suffix != ".partial"]
+    folders = [Path(told)] if told else sorted(built, key=lambda folder: folder.stat().st_mtime, reverse=True)
     found = {}
     for name in ("etcd", "kube-apiserver", "kubectl"):
         place = next((folder / name for folder in folders if (folder / name).is_file()), None)
