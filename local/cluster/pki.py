@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from local.cluster.layout import API_SERVICE_ADDRESS, NODE, NODE_ADDRESS
+from local.cluster.layout import API_SERVICE_ADDRESS, NODE, NODE_ADDRESS, PLATFORM_NAMESPACE
 
 VALID_FOR = dt.timedelta(days=365)
 BACKDATED = dt.timedelta(minutes=5)
@@ -83,6 +83,8 @@ LEAVES = (
     ),
     Leaf("controller-manager-serving", "ca", "kube-controller-manager", Use.SERVER, names=LOOPBACK),
     Leaf("scheduler-serving", "ca", "kube-scheduler", Use.SERVER, names=LOOPBACK),
+    # The relay in the cluster, by the name of its Service.
+    Leaf("relay", "ca", "relay", Use.SERVER, names=(f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local",)),
     Leaf("admin", "ca", "herold-admin", Use.CLIENT, organization="system:masters"),
     Leaf("kubelet", "ca", f"system:node:{NODE}", Use.CLIENT, organization="system:nodes"),
     Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", Use.CLIENT),

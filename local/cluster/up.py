@@ -13,6 +13,7 @@ from pathlib import Path
 from local.cluster import build, host, images, needs, traces
 from local.cluster.components import ETCD_HEALTH, Component, build_components
 from local.cluster.dns import resolves
+from local.cluster.herold import add_relay_secrets, start_herold
 from local.cluster.kubeconfig import build_kubeconfig
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CONTEXT, DNS_ADDRESS, NODE, PLATFORM_NAMESPACE, Layout
@@ -76,7 +77,7 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
 
 
 def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None:
-    """PostgreSQL and a relay that keeps everything, one of each, in the platform's namespace."""
+    """PostgreSQL and a relay that keeps everything, one of each, in the platform's namespace; then Herold."""
     with progress.step("image herold"):
         herold = build.build_herold_image(layout)
         images.bring_in(layout, herold, also_named=HEROLD_IMAGE)
@@ -90,6 +91,7 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
         references = {"herold": herold.reference, "postgres": postgres.reference}
         kubectl.apply(build_manifest("platform", references, volumes=layout.volumes))
         add_password(kubectl, secrets.token_urlsafe(24))
+        add_relay_secrets(layout, kubectl)
         for workload in ("statefulset/postgres", "deployment/sink"):
             kubectl(
                 *("rollout", "status", "-n", PLATFORM_NAMESPACE, workload, f"--timeout={PATIENCE:.0f}s"),
@@ -98,6 +100,7 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
         # After a restart with kept data etcd says Ready from the last time: ask the database and the relay themselves.
         wait_until("PostgreSQL answers", lambda: _database_answers(kubectl), seconds=PATIENCE)
         wait_until("the relay answers", lambda: _relay_answers(kubectl), seconds=PATIENCE)
+    start_herold(layout, kubectl, herold.reference, progress)
 
 
 def _database_answers(kubectl: Kubectl) -> bool:

@@ -1,0 +1,189 @@
+"""Herold itself in the local cluster: kinds, secrets, the ledger's schema, the operator, the examples' platform part.
+
+Each step looks at what is there: a second `up` keeps keys and passwords, and changes nothing when nothing changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography.hazmat.primitives import serialization as pem
+from cryptography.hazmat.primitives.asymmetric import rsa
+from local.cluster.kubectl import Kubectl
+from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, Layout
+from local.cluster.platform import build_manifest
+from local.cluster.progress import Progress, wait_until
+
+from herold.errors import Temporary
+
+SENDERS_NAMESPACE = "herold-senders"
+SHARED_NAMESPACE = "campaigns-shared"
+RELAY_HOST = f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local"
+RELAY_AUTHORITY = "herold-relay-ca"
+RELAY_CERTIFICATE = "sink-tls"
+DEPLOY = CHECKOUT / "operator" / "deploy"
+SHARED = CHECKOUT / "gitops" / "campaigns" / "test" / "shared"
+OPERATOR = "herold-operator"
+PATIENCE = 180.0
+# For psql: it runs each answer of \gexec as a statement, and quotes the password itself.
+DATABASE = r"""
+SELECT 'CREATE ROLE herold LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'herold') \gexec
+ALTER ROLE herold PASSWORD :'password';
+SELECT 'CREATE DATABASE herold OWNER herold' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'herold') \gexec
+"""
+
+Item = dict[str, Any]
+
+
+def add_relay_secrets(layout: Layout, kubectl: Kubectl) -> None:
+    """The relay's certificate, before its pod. Workers trust the cluster's own authority for it, and no other."""
+    certificate, key = ((layout.pki / f"relay.{kind}").read_text() for kind in ("crt", "key"))
+    data = {"tls.crt": certificate, "tls.key": key}
+    _apply(kubectl, [build_secret(PLATFORM_NAMESPACE, RELAY_CERTIFICATE, data, kind="kubernetes.io/tls")])
+
+
+def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progress) -> None:
+    """Install Herold from `image` (a reference that containerd has) and wait until an operator leads."""
+    with progress.step("kinds, namespaces, secrets"):
+        crds = [item for file in sorted((CHECKOUT / "operator" / "crds").glob("*.yaml")) for item in _read(file)]
+        namespaces, job = build_namespaces(), build_migration(image)
+        _apply(kubectl, [*crds, *namespaces])
+        names = [f"crd/{item['metadata']['name']}" for item in crds]
+        kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
+        password = add_secrets(layout, kubectl)
+    with progress.step("the ledger has its schema"):
+        make_database(kubectl, password)
+        _apply(kubectl, [job])
+        wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
+    with progress.step("the operator leads"):
+        _apply(kubectl, [*_read(DEPLOY / "rbac.yaml"), *build_operator(image)])
+        words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{OPERATOR}", f"--timeout={PATIENCE:.0f}s")
+        kubectl(*words, seconds=PATIENCE + 10)
+        wait_until("an operator leads", lambda: _is_led(kubectl), seconds=PATIENCE)
+    _apply(kubectl, build_shared())
+
+
+def build_namespaces() -> list[Item]:
+    """Namespaces beside the platform's own, which is there already."""
+    items = [*_read(DEPLOY / "namespaces.yaml"), *_read_template("herold", "")]
+    return [item for item in items if item["kind"] == "Namespace" and item["metadata"]["name"] != PLATFORM_NAMESPACE]
+
+
+def build_migration(image: str) -> Item:
+    """The Job that makes or upgrades the ledger's schema, by the image's name: its template can't be changed."""
+    (job,) = [item for item in _read_template("herold", image) if item["kind"] == "Job"]
+    job["metadata"]["name"] += f"-{image.rpartition(':')[2]}"
+    return job
+
+
+def build_operator(image: str) -> list[Item]:
+    """operator/deploy/operator.yaml with the image of this checkout, for workers too: a new one is rolled out."""
+    items = _read(DEPLOY / "operator.yaml")
+    for item in items:
+        if item["kind"] == "Deployment":
+            for container in item["spec"]["template"]["spec"]["containers"]:
+                container["image"] = image
+                container["env"].append({"name": "HEROLD_OPERATOR_WORKER_IMAGE", "value": image})
+    return items
+
+
+def build_shared() -> list[Item]:
+    """The platform's part of the examples; its senders go to the cluster's relay, over verified TLS."""
+    items = [item for file in sorted(SHARED.glob("*.yaml")) for item in _read(file)]
+    for item in items:
+        if item["kind"] == "SenderProfile":
+            item["spec"]["route"] = build_route()
+    return items
+
+
+def build_route() -> Item:
+    """`spec.route` of a SenderProfile that uses the cluster's relay."""
+    return {"host": RELAY_HOST, "port": 25, "tls": "StartTls", "caRef": {"name": RELAY_AUTHORITY}}
+
+
+def add_secrets(layout: Layout, kubectl: Kubectl) -> str:
+    """Keys and passwords, made once on the cluster. The password of the ledger's role."""
+    key = _known(kubectl, PLATFORM_NAMESPACE, "herold-key", "key") or secrets.token_hex(32)
+    password = _known(kubectl, PLATFORM_NAMESPACE, "herold-database", "password") or secrets.token_urlsafe(24)
+    dkim = _known(kubectl, SENDERS_NAMESPACE, "shop-dkim", "tls.key") or _dkim_key()
+    url = f"postgresql://herold:{password}@postgres.{PLATFORM_NAMESPACE}.svc.cluster.local:5432/herold"
+    items = [
+        build_secret(SENDERS_NAMESPACE, "shop-dkim", {"tls.key": dkim}),
+        build_secret(SENDERS_NAMESPACE, RELAY_AUTHORITY, {"ca.crt": (layout.pki / "ca.crt").read_text()}),
+        build_secret(SENDERS_NAMESPACE, "herold-database", {"url": url}),
+        build_secret(PLATFORM_NAMESPACE, "herold-database", {"url": url, "password": password}),
+    ]
+    items += [build_secret(each, "herold-key", {"key": key}) for each in (SENDERS_NAMESPACE, PLATFORM_NAMESPACE)]
+    _apply(kubectl, items)
+    return password
+
+
+def build_secret(namespace: str, name: str, data: Mapping[str, str], *, kind: str = "Opaque") -> Item:
+    """A Secret. `data` and not `stringData`: server-side apply forgets whose the latter was."""
+    encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "data": encoded}
+
+
+def make_database(kubectl: Kubectl, password: str) -> None:
+    """The ledger's role and database, unless they are there; the password is that of the secret."""
+    psql = ("psql", "-h", "/tmp", "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-")  # noqa: S108 -- in the pod
+    kubectl(
+        "exec",
+        "-i",
+        "-n",
+        PLATFORM_NAMESPACE,
+        "postgres-0",
+        "--",
+        *psql,
+        given=f"\\set password {password}\n{DATABASE}",
+    )
+
+
+def _dkim_key() -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()).decode()
+
+
+def _known(kubectl: Kubectl, namespace: str, name: str, field: str) -> str | None:
+    # An API server that does not answer must not look like a secret that is missing: keys would be made anew.
+    found = kubectl("get", "secret", name, "-n", namespace, "--ignore-not-found", "-o", "json")
+    return base64.b64decode(json.loads(found)["data"][field]).decode() if found.strip() else None
+
+
+def _is_complete(kubectl: Kubectl, name: str) -> bool:
+    job = kubectl.get("job", name, "-n", PLATFORM_NAMESPACE)
+    conditions = job["status"].get("conditions", ()) if job else ()
+    stated = {each["type"] for each in conditions if each["status"] == "True"}
+    if "Failed" in stated:
+        said = kubectl("logs", "-n", PLATFORM_NAMESPACE, f"job/{name}", "--tail=5")
+        raise Temporary(
+            f"herold ledger migrate failed: {said}", hint=f"kubectl logs -n {PLATFORM_NAMESPACE} job/{name}"
+        )
+    return "Complete" in stated
+
+
+def _is_led(kubectl: Kubectl) -> bool:
+    """Whether the Lease names a pod that lives: the Lease of the last time may still be there."""
+    lease = kubectl.get("lease", OPERATOR, "-n", PLATFORM_NAMESPACE)
+    holder = lease["spec"].get("holderIdentity") if lease else None
+    pods = kubectl.get("pods", "-n", PLATFORM_NAMESPACE, "-l", f"app.kubernetes.io/name={OPERATOR}")
+    return holder in {pod["metadata"]["name"] for pod in (pods or {}).get("items", ())}
+
+
+def _apply(kubectl: Kubectl, items: Iterable[Item]) -> None:
+    kubectl.apply("\n---\n".join(json.dumps(item) for item in items))
+
+
+def _read_template(name: str, image: str) -> list[Item]:
+    return list(yaml.safe_load_all(build_manifest(name, {"herold": image})))
+
+
+def _read(file: Path) -> list[Item]:
+    return [item for item in yaml.safe_load_all(file.read_text()) if item]
