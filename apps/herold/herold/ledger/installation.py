@@ -188,7 +188,8 @@ def check_fence(connection: Connection, path: Path) -> None:
         raise Refused(
             "LedgerRegressed",
             f"the ledger went backwards: {known}",
-            hint="find out what was sent since (the relay's log), then: herold ledger accept --actor YOU --reason WHY",
+            hint="find out what was sent since (the relay's log), stop the runs that were sending then "
+            "(herold stop --run ID), and only then: herold ledger accept --reason WHY",
         )
     if mirror is None or now.windows > mirror.windows or now.timeline > mirror.timeline:
         write_fence(path, now)
