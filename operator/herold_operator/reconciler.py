@@ -11,11 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from herold.errors import HeroldError, NotFound, Refused, Temporary
-from herold.ledger.database import Connection
-from herold.ledger.holds import hold, release
-from herold.ledger.runs import Started, change_run, start_run
-from herold.ledger.senders import sync_sender
-from herold.resources.campaign import Campaign
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.sender import SenderProfile
@@ -36,19 +31,19 @@ from herold_operator.campaigns import (
     start_time,
 )
 from herold_operator.conditions import Condition, build_conditions
+from herold_operator.deeds import apply_brakes, start, sync
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
 from herold_operator.journal import Journal
 from herold_operator.judging import Judge, Verdict, sentence
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import ACTOR, Backlog, HoldView, Ledger, RunView, Snapshot, read_run, regress, started_by_us
+from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
+from herold_operator.lookout import Lookout, backlog_of
 from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
 from herold_operator.world import World
 
 TASKS = 8
-# The ledger may be away this long before conditions say so.
-PATIENCE_SECONDS = 5.0
 # An audience may have grown or shrunk: such a refusal is asked about again.
 ASK_AGAIN = timedelta(seconds=60)
 _MAY_PASS = (Reason.TOO_MANY_RECIPIENTS, Reason.NOBODY_TO_REACH, Reason.START_REFUSED)
@@ -66,7 +61,7 @@ class _Memory:
 
 @dataclass(slots=True)
 class Reconciler:
-    """Feeds on events and ticks. `snapshot` is the last look at the ledger, None until there was one."""
+    """Feeds on events; the lookout brings what the ledger tells."""
 
     api: KubernetesApi
     ledger: Ledger
@@ -76,19 +71,15 @@ class Reconciler:
     journal: Journal
     health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
-    snapshot: Snapshot | None = None
-    ours: set[int] = field(default_factory=set)
+    lookout: Lookout = field(init=False)
     _judge: Judge = field(init=False)
     _memory: dict[Key, _Memory] = field(default_factory=dict)
     _synced: dict[Key, object] = field(default_factory=dict)
     _breaker: Breaker = field(default_factory=Breaker)
-    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _looked: float = 0.0
-    _trouble: tuple[float, str] | None = None
-    _said: bool = False
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
+        self.lookout = Lookout(self.ledger, self.world, self.fleets, self.queue, self.journal)
 
     # What happens -----------------------------------------------------------------------------------------------------
 
@@ -116,83 +107,6 @@ class Reconciler:
             present = sum(1 for _ in self.world.of_kind("Campaign"))
             for each in self._breaker.tripped(present, now):
                 self.queue.add(each, first=True)
-
-    async def look(self) -> Snapshot:
-        """A look at the ledger that began after this call; those who ask at the same time share one."""
-        asked = time.monotonic()
-        async with self._looking:
-            if self.snapshot is not None and self._looked > asked:
-                return self.snapshot
-            began = time.monotonic()
-            try:
-                found = await self.ledger.look()
-                if self.snapshot is None:
-                    self.ours |= await self.ledger.call(started_by_us)
-            except HeroldError as error:
-                self._away(error)
-                raise
-            self._looked = began
-            before, self.snapshot = self.snapshot, found
-            if self._trouble is not None:
-                self.journal.write("info", "ledger_is_back", seconds=round(time.monotonic() - self._trouble[0], 1))
-                self._trouble = None
-                self._all_campaigns()
-            self._compare(before, found)
-            return found
-
-    def _away(self, error: HeroldError) -> None:
-        """The ledger does not answer, or is not ours to use. Said once it lasts longer than a moment."""
-        now = time.monotonic()
-        if self._trouble is None:
-            self._trouble = (now, error.message)
-            self._said = False
-            self.journal.write("warning", "ledger_is_away", error=type(error).__name__, message=error.message[:500])
-        elif not self._said and self._is_away():
-            self._said = True
-            self._all_campaigns()
-
-    def _is_away(self) -> bool:
-        return self._trouble is not None and time.monotonic() - self._trouble[0] > PATIENCE_SECONDS
-
-    def _all_campaigns(self) -> None:
-        for key in list(self.world.of_kind("Campaign")):
-            self.queue.add(key)
-
-    def _compare(self, before: Snapshot | None, now: Snapshot) -> None:
-        """Wake the campaigns of which the ledger tells something new, and runs whose campaign is gone."""
-        again: set[Key] = set()
-        if before is None or before.ledger.regressed != now.ledger.regressed:
-            self._all_campaigns()
-        elif before.holds != now.holds:
-            again |= self._held(set(before.holds) ^ set(now.holds))
-        for place, run in now.runs.items():
-            key = _campaign_of(run)
-            known = before.runs.get(place) if before is not None else None
-            if known != run:
-                again.add(key)
-            if run.is_open and run.id in self.ours and key not in self.world.objects:
-                again.add(key)
-        for place, run in (before.runs if before is not None else {}).items():
-            if place not in now.runs:
-                again.add(_campaign_of(run))
-        for key in again | self.fleets.due(_backlog(now), self._senders(), time.monotonic()):
-            self.queue.add(key)
-
-    def _held(self, holds: set[HoldView]) -> set[Key]:
-        """Campaigns that these holds may concern."""
-        if any(each.scope in ("Everything", "Sender") for each in holds):
-            return set(self.world.of_kind("Campaign"))
-        teams = {each.target for each in holds if each.scope == "Team"}
-        targets = {each.target.removesuffix(PROOF) for each in holds if each.scope == "Campaign"}
-        return {key for key in self.world.of_kind("Campaign") if key[1] in teams or f"{key[1]}/{key[2]}" in targets}
-
-    def _senders(self) -> dict[Key, SenderProfile]:
-        found = {}
-        for key in self.world.of_kind("SenderProfile"):
-            sender = self.world.resource(key)
-            if isinstance(sender, SenderProfile):
-                found[key] = sender
-        return found
 
     # What is done ----------------------------------------------------------------------------------------------------
 
@@ -254,7 +168,7 @@ class Reconciler:
         """Bring the metrics up to date; called once a tick."""
         self.health.beat()
         self.health.queue.set(len(self.queue))
-        self.health.away.set(0 if self._trouble is None else time.monotonic() - self._trouble[0])
+        self.health.away.set(0 if self.lookout.trouble is None else time.monotonic() - self.lookout.trouble[0])
         states = Counter(
             str((self.world.objects[key].get("status") or {}).get("state", "New"))
             for key in self.world.of_kind("Campaign")
@@ -262,18 +176,18 @@ class Reconciler:
         self.health.campaigns.clear()
         for state, count in states.items():
             self.health.campaigns.labels(state).set(count)
-        if self.snapshot is not None:
-            self.health.uncertain.set(sum(run.uncertain for run in self.snapshot.runs.values()))
-            self.health.regressed.set(self.snapshot.ledger.regressed is not None)
+        if self.lookout.snapshot is not None:
+            self.health.uncertain.set(sum(run.uncertain for run in self.lookout.snapshot.runs.values()))
+            self.health.regressed.set(self.lookout.snapshot.ledger.regressed is not None)
 
     async def _workers(self, key: Key) -> None:
-        if self.snapshot is None:
+        if self.lookout.snapshot is None:
             return
         profile = ("SenderProfile", key[1], key[2])
         sender = self.world.resource(profile)
         if sender is None and profile in self.world.objects:
             return  # while it is not right, its workers stay as they are
-        work = _backlog(self.snapshot).get((key[1], key[2]), Backlog(key[1], key[2], due=0, chores=False))
+        work = backlog_of(self.lookout.snapshot).get((key[1], key[2]), Backlog(key[1], key[2], due=0, chores=False))
         await self.fleets.reconcile(key, sender if isinstance(sender, SenderProfile) else None, work, time.monotonic())
 
     async def _plain(self, key: Key, item: Mapping[str, Any]) -> None:
@@ -281,7 +195,7 @@ class Reconciler:
         verdict = self._judge.verdict(key)
         sender = verdict.resource
         if isinstance(sender, SenderProfile) and self._synced.get(key) != sender.spec:
-            await self.ledger.call(lambda connection: _sync(connection, sender))
+            await self.ledger.call(lambda connection: sync(connection, sender))
             self._synced[key] = sender.spec
         before = item.get("status", {})
         generation = item["metadata"]["generation"]
@@ -297,22 +211,22 @@ class Reconciler:
     async def _campaign(self, key: Key, item: Mapping[str, Any]) -> None:
         memory = self._memory.setdefault(key, _Memory())
         verdict = self._judge.verdict(key)
-        if self._is_away():
+        if self.lookout.is_away():
             await self._say_blind(key, item, verdict)
             return
-        snapshot = self.snapshot or await self.look()
+        snapshot = self.lookout.snapshot or await self.lookout.look()
         seen = self._see(key, item, verdict, snapshot, memory)
         brakes = plan_brakes(seen)
         if brakes.any:
             await self._brake(seen.namespace, seen.name, seen.run, brakes)
-            seen = self._see(key, item, verdict, await self.look(), memory)
-        if await self._check_regression(key, seen, self.snapshot or snapshot):
-            seen = self._see(key, item, verdict, await self.look(), memory)
+            seen = self._see(key, item, verdict, await self.lookout.look(), memory)
+        if await self._check_regression(key, seen, self.lookout.snapshot or snapshot):
+            seen = self._see(key, item, verdict, await self.lookout.look(), memory)
         if seen.run is not None:
-            self.ours.add(seen.run.id)
+            self.lookout.ours.add(seen.run.id)
         asked, run = await self._start(key, seen, memory)
         if asked:
-            seen = self._see(key, item, verdict, self.snapshot or snapshot, memory, run)
+            seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, memory, run)
         await self._say(key, item, seen, memory)
         self._wake(key, seen)
 
@@ -320,7 +234,7 @@ class Reconciler:
         """Whether the ledger was looked at anew, and stopped if it knows less than the campaign's status."""
         if seen.ledger.regressed or regression(seen.status, snapshot.by_id, seen.ledger) is None:
             return False
-        fresh = await self.look()  # the status may be younger than the snapshot
+        fresh = await self.lookout.look()  # the status may be younger than the snapshot
         why = regression(seen.status, fresh.by_id, fresh.ledger)
         if why is not None:
             await self.ledger.call(lambda connection: regress(connection, why))
@@ -370,19 +284,7 @@ class Reconciler:
         )
 
     async def _brake(self, namespace: str, name: str, run: RunView | None, brakes: Brakes) -> None:
-        def act(connection: Connection) -> None:
-            with connection.transaction():
-                for actor, reason in brakes.hold:
-                    hold(connection, "Campaign", f"{namespace}/{name}", reason=reason, actor=actor)
-                for each in brakes.release:
-                    try:
-                        release(connection, each, actor=ACTOR)
-                    except NotFound:
-                        continue  # somebody was faster
-                if brakes.suspend is not None and run is not None:
-                    change_run(connection, run.id, "suspend" if brakes.suspend else "resume", actor=ACTOR)
-
-        await self.ledger.call(act)
+        await self.ledger.call(lambda connection: apply_brakes(connection, f"{namespace}/{name}", run, brakes))
         self.journal.write(
             "info",
             "brakes",
@@ -406,14 +308,14 @@ class Reconciler:
                 return False, None
             memory.asked = question
         try:
-            started, run = await self.ledger.call(lambda connection: _start_run(connection, resolved, self.ledger.key))
+            started, run = await self.ledger.call(lambda connection: start(connection, resolved, self.ledger.key))
         except Refused as error:
             reason = Reason(error.reason) if error.reason in set(Reason) else Reason.START_REFUSED
             hint = f" To do: {error.hint}." if error.hint else ""
             memory.refusal = Refusal(seen.verdict.digest, reason, f"{error.message}.{hint}", seen.ledger.now)
             self.journal.write("warning", "start_refused", campaign=f"{key[1]}/{key[2]}", reason=error.reason)
             return True, None
-        self.ours.add(started.run_id)
+        self.lookout.ours.add(started.run_id)
         memory.frozen_changed = started.frozen_changed
         if started.new:
             self.journal.write(
@@ -424,13 +326,13 @@ class Reconciler:
     async def _absent(self, key: Key) -> None:
         """The campaign is gone: its open runs pause."""
         self._memory.pop(key, None)
-        snapshot = self.snapshot or await self.look()
+        snapshot = self.lookout.snapshot or await self.lookout.look()
         present = sum(1 for _ in self.world.of_kind("Campaign"))
         many = key in self._breaker.tripped(present, time.monotonic())
         for name in (key[2], f"{key[2]}{PROOF}"):
             runs = [run for place, run in snapshot.runs.items() if place[:2] == (key[1], name)]
             for run in runs:
-                if not run.is_open or run.id not in self.ours:
+                if not run.is_open or run.id not in self.lookout.ours:
                     continue
                 brakes = plan_absence(run, snapshot.holds_on(key[1], name, None), many=many)
                 if brakes.any:
@@ -438,7 +340,7 @@ class Reconciler:
                     self.journal.write(
                         "error" if many else "warning", "campaign_vanished", campaign=f"{key[1]}/{name}", run=run.id
                     )
-                    await self.look()
+                    await self.lookout.look()
 
     # What is said ----------------------------------------------------------------------------------------------------
 
@@ -462,12 +364,12 @@ class Reconciler:
             and before.get("observedGeneration") == item["metadata"]["generation"]
         ):
             return  # nothing of it depends on the ledger any more
-        assert self._trouble is not None
+        assert self.lookout.trouble is not None
         status = build_blind_status(
             before,
             verdict,
             generation=item["metadata"]["generation"],
-            trouble=f"{self._trouble[1]}. It is tried again by itself.",
+            trouble=f"{self.lookout.trouble[1]}. It is tried again by itself.",
             now=datetime.now(UTC),
         )
         if status != before:
@@ -495,14 +397,6 @@ def _is_braked(item: Mapping[str, Any]) -> bool:
     return HOLD_ANNOTATION in annotations or (item.get("spec") or {}).get("suspend") is True
 
 
-def _backlog(snapshot: Snapshot) -> dict[tuple[str, str], Backlog]:
-    return {(each.namespace, each.name): each for each in snapshot.backlog}
-
-
-def _campaign_of(run: RunView) -> Key:
-    return (Campaign.__name__, run.namespace, run.name.removesuffix(PROOF))
-
-
 def _sender_of(resolved: ResolvedCampaign | None) -> str | None:
     if resolved is None:
         return None
@@ -514,16 +408,6 @@ def _validity(verdict: Verdict) -> Condition:
         return Condition(Reason.ACCEPTED, "The resource and everything that it names are right.")
     reason = Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC
     return Condition(reason, sentence(verdict.mistakes))
-
-
-def _sync(connection: Connection, sender: SenderProfile) -> None:
-    with connection.transaction():
-        sync_sender(connection, sender)
-
-
-def _start_run(connection: Connection, resolved: ResolvedCampaign, key: bytes) -> tuple[Started, RunView | None]:
-    started = start_run(connection, resolved, key=key, actor=ACTOR)
-    return started, read_run(connection, started.run_id)
 
 
 _NUMBERS = ("counts", "nextSendTime", "ledger")

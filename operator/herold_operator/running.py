@@ -125,6 +125,6 @@ async def _tick(reconciler: Reconciler, own: OperatorSettings) -> None:
     while True:
         began = time.monotonic()
         with contextlib.suppress(HeroldError):  # said and counted where it is raised
-            await reconciler.look()
+            await reconciler.lookout.look()
         reconciler.measure()
         await asyncio.sleep(max(0.05, own.tick - (time.monotonic() - began)))

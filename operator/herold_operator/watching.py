@@ -68,7 +68,14 @@ def build_settings() -> kopf.OperatorSettings:
 async def watch(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
     """Watch until `stop`, or until Kopf ends by itself."""
     before = asyncio.all_tasks()
-    tasks = await kopf.spawn_tasks(registry=registry, settings=build_settings(), clusterwide=True, stop_flag=stop)
+    # Without an identity Kopf asks for the user's name, and a pod's user has none.
+    tasks = await kopf.spawn_tasks(
+        registry=registry,
+        settings=build_settings(),
+        clusterwide=True,
+        stop_flag=stop,
+        identity="herold",  # type: ignore[arg-type] # Kopf does not export its kind of str
+    )
     # Kopf takes the signals over, and would end long before the rest of us hears of it.
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
