@@ -61,12 +61,16 @@ def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progres
         make_database(kubectl, password)
         _apply(kubectl, [job])
         wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
-    with progress.step("the operator leads"):
+    with progress.step("the operator works"):
         _apply(kubectl, [*_read(DEPLOY / "rbac.yaml"), *build_operator(image)])
         words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{OPERATOR}", f"--timeout={PATIENCE:.0f}s")
         kubectl(*words, seconds=PATIENCE + 10)
-        wait_until("an operator leads", lambda: _is_led(kubectl), seconds=PATIENCE)
-    _apply(kubectl, build_shared())
+        # Pods that run are not yet an operator that works: what it says of the platform's own resources is.
+        shared = build_shared()
+        _apply(kubectl, shared)
+        hint = f"kubectl logs -n {PLATFORM_NAMESPACE} deployment/{OPERATOR}"
+        for item in shared:
+            wait_until("the operator judges", lambda item=item: _is_judged(kubectl, item), seconds=PATIENCE, hint=hint)
 
 
 def build_namespaces() -> list[Item]:
@@ -169,12 +173,16 @@ def _is_complete(kubectl: Kubectl, name: str) -> bool:
     return "Complete" in stated
 
 
-def _is_led(kubectl: Kubectl) -> bool:
-    """Whether the Lease names a pod that lives: the Lease of the last time may still be there."""
-    lease = kubectl.get("lease", OPERATOR, "-n", PLATFORM_NAMESPACE)
-    holder = lease["spec"].get("holderIdentity") if lease else None
-    pods = kubectl.get("pods", "-n", PLATFORM_NAMESPACE, "-l", f"app.kubernetes.io/name={OPERATOR}")
-    return holder in {pod["metadata"]["name"] for pod in (pods or {}).get("items", ())}
+def _is_judged(kubectl: Kubectl, item: Item) -> bool:
+    """Whether an operator has said that a resource, as it is now, is right."""
+    kind, metadata = item["kind"].lower(), item["metadata"]
+    found = kubectl.get(kind, metadata["name"], "-n", metadata["namespace"])
+    if found is None:
+        return False
+    valid = [each for each in found.get("status", {}).get("conditions", ()) if each["type"] == "Valid"]
+    return any(
+        each["status"] == "True" and each["observedGeneration"] == found["metadata"]["generation"] for each in valid
+    )
 
 
 def _apply(kubectl: Kubectl, items: Iterable[Item]) -> None:
