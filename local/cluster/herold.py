@@ -69,8 +69,12 @@ def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progres
         shared = build_shared()
         _apply(kubectl, shared)
         hint = f"kubectl logs -n {PLATFORM_NAMESPACE} deployment/{OPERATOR}"
-        for item in shared:
-            wait_until("the operator judges", lambda item=item: _is_judged(kubectl, item), seconds=PATIENCE, hint=hint)
+        wait_until(
+            "the operator judges",
+            lambda: all(_is_judged(kubectl, item) for item in shared),
+            seconds=PATIENCE,
+            hint=hint,
+        )
 
 
 def build_namespaces() -> list[Item]:

@@ -30,7 +30,8 @@ def build_registry(happened: Happened, configuration: Any) -> kopf.OperatorRegis
     async def login(**_: Any) -> kopf.ConnectionInfo:
         token = None
         for setting in (await configuration.auth_settings()).values():
-            token = setting["value"].removeprefix("Bearer ")
+            # The scheme is written `Bearer` from a kubeconfig and `bearer` from a pod's own files.
+            token = setting["value"].rpartition(" ")[2]
         return kopf.ConnectionInfo(
             server=configuration.host,
             ca_path=configuration.ssl_ca_cert,

@@ -1,0 +1,166 @@
+"""The cluster as a test sees it: kubectl, and the relay's own log. Herold's numbers are never the proof."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from local.cluster.herold import DEPLOY, SENDERS_NAMESPACE, SHARED
+from local.cluster.kubectl import Kubectl
+from local.cluster.layout import PLATFORM_NAMESPACE
+from local.cluster.platform import HEROLD_IMAGE
+from local.cluster.progress import wait_until
+
+from e2e.people import TEAM, Crowd, Item
+
+__all__ = ["DEPLOY", "Accepted", "Cluster"]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One message that the relay accepted. `at`: seconds since 1970 by its clock."""
+
+    at: float
+    campaign: str
+    recipient: str
+
+
+class Cluster:
+    """What tests ask and change."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self.kubectl = kubectl
+
+    def apply(self, items: list[Item]) -> None:
+        """`kubectl apply --server-side`."""
+        self.kubectl("apply", "--server-side", "-f", "-", given="\n---\n".join(json.dumps(item) for item in items))
+
+    def load(self, crowd: Crowd) -> None:
+        """`herold contacts import` in a Job, under PodSecurity `restricted`."""
+        schema = (SHARED / "contact-schema.yaml").read_text()
+        self.apply([build_files(crowd, schema), build_import(crowd)])
+        name = f"import-{crowd.name}"
+        words = ("wait", "--for=condition=Complete", f"job/{name}", "-n", PLATFORM_NAMESPACE, "--timeout=120s")
+        self.kubectl(*words, seconds=130)
+
+    def start(self, crowd: Crowd, *, per_second: int) -> None:
+        """Apply the sender, then what the team declares."""
+        self.apply(crowd.platform(per_second=per_second))
+        self.apply(crowd.team())
+
+    def remove(self, crowd: Crowd) -> None:
+        """Take away what `start` and `load` made; the people and the ledger's rows stay."""
+        for kind in ("campaign", "segment", "messagetemplate"):
+            self.kubectl("delete", kind, crowd.name, "-n", TEAM, "--ignore-not-found", seconds=60)
+        self.kubectl("delete", "senderprofile", crowd.name, "-n", "campaigns-shared", "--ignore-not-found", seconds=60)
+        for kind in ("job", "configmap"):
+            self.kubectl("delete", kind, f"import-{crowd.name}", "-n", PLATFORM_NAMESPACE, "--ignore-not-found")
+
+    def accepted(self, crowd: Crowd) -> list[Accepted]:
+        """What the relay accepted for these people, in its order."""
+        log = self.kubectl("exec", "-n", PLATFORM_NAMESPACE, "deploy/sink", "--", "cat", "/data/accepted.tsv")
+        lines = [line.split("\t") for line in log.splitlines()]
+        return [Accepted(float(line[0]), line[1], line[2]) for line in lines if line[2].startswith(f"{crowd.name}-")]
+
+    def recipients(self, crowd: Crowd) -> Counter[str]:
+        """How often the relay accepted a message for each."""
+        return Counter(each.recipient for each in self.accepted(crowd))
+
+    def status(self, crowd: Crowd) -> dict[str, Any]:
+        """The campaign's status, {} before there is one."""
+        found = self.kubectl.get("campaign", crowd.name, "-n", TEAM)
+        return dict(found.get("status", {})) if found else {}
+
+    def reason(self, crowd: Crowd, condition: str) -> str:
+        """The reason of a condition, "" before there is one."""
+        stated = {each["type"]: each["reason"] for each in self.status(crowd).get("conditions", ())}
+        return str(stated.get(condition, ""))
+
+    def wait_reason(self, crowd: Crowd, condition: str, reason: str, *, seconds: float = 120) -> None:
+        """Until a condition has that reason."""
+        wait_until(
+            f"{condition} of {crowd.name} is {reason}", lambda: self.reason(crowd, condition) == reason, seconds=seconds
+        )
+
+    def wait_accepted(self, crowd: Crowd, least: int, *, seconds: float = 120) -> None:
+        """Until the relay accepted that many."""
+        wait_until(f"{least} mails accepted", lambda: len(self.accepted(crowd)) >= least, seconds=seconds)
+
+    def workers(self, crowd: Crowd) -> list[str]:
+        """Pods of the crowd's sender that are there, also those that are ending."""
+        words = ("pods", "-n", SENDERS_NAMESPACE, "-l", f"herold.dev/sender={crowd.name}")
+        found = self.kubectl.get(*words)
+        assert found is not None
+        return [pod["metadata"]["name"] for pod in found["items"]]
+
+    def replicas(self, crowd: Crowd) -> int:
+        """What the Deployment of the crowd's sender asks for; 0 when there is none."""
+        words = ("deployments", "-n", SENDERS_NAMESPACE, "-l", f"herold.dev/sender={crowd.name}")
+        found = self.kubectl.get(*words)
+        assert found is not None
+        return sum(int(item["spec"]["replicas"]) for item in found["items"])
+
+
+def build_files(crowd: Crowd, schema: str) -> Item:
+    """The files of an import."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"import-{crowd.name}", "namespace": PLATFORM_NAMESPACE},
+        "data": {"people.csv": crowd.csv(), "contact-schema.yaml": schema},
+    }
+
+
+def build_import(crowd: Crowd) -> Item:
+    """The Job that imports them."""
+    words = ["contacts", "import", "/files/people.csv", "--schema-from", "/files/contact-schema.yaml"]
+    words += ["--source", "e2e", "--rejects", "/tmp/rejects"]
+    secret = {"secretKeyRef": {"name": "herold-database", "key": "url"}}
+    container = {
+        "name": "import",
+        "image": HEROLD_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "args": words,
+        "env": [
+            {"name": "HEROLD_SECRETS_DIR", "value": "/run/secrets/herold"},
+            {"name": "HEROLD_STATE_DIR", "value": "/tmp/herold"},
+            {"name": "HEROLD_SINGLE_NODE", "value": "true"},
+            {"name": "HEROLD_DATABASE_URL", "valueFrom": secret},
+        ],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "files", "mountPath": "/files", "readOnly": True},
+            {"name": "key", "mountPath": "/run/secrets/herold/herold-key", "readOnly": True},
+        ],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "files", "configMap": {"name": f"import-{crowd.name}"}},
+            {"name": "key", "secret": {"secretName": "herold-key", "defaultMode": 0o440}},
+        ],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": f"import-{crowd.name}", "namespace": PLATFORM_NAMESPACE},
+        "spec": {"backoffLimit": 0, "template": {"spec": pod}},
+    }
