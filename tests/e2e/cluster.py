@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from local.cluster.herold import DEPLOY, SENDERS_NAMESPACE, SHARED
+from local.cluster.herold import SENDERS_NAMESPACE, SHARED
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import PLATFORM_NAMESPACE
 from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.progress import wait_until
 
 from e2e.people import TEAM, Crowd, Item
-
-__all__ = ["DEPLOY", "Accepted", "Cluster"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,33 @@ class Cluster:
         found = self.kubectl.get(*words)
         assert found is not None
         return sum(int(item["spec"]["replicas"]) for item in found["items"])
+
+    def kill_workers(self, crowd: Crowd) -> list[int]:
+        """SIGKILL for the processes in the crowd's worker pods, on the node: the kubelet starts them again."""
+        words = ("pods", "-n", SENDERS_NAMESPACE, "-l", f"herold.dev/sender={crowd.name}")
+        found = self.kubectl.get(*words)
+        assert found is not None
+        killed = []
+        for uid in (pod["metadata"]["uid"] for pod in found["items"]):
+            for process in processes_of(uid):
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
+        return killed
+
+
+def processes_of(pod: str) -> list[int]:
+    """Ids of the worker processes in a pod, which is known by its uid."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            cgroups, words = (folder / "cgroup").read_text(), (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if f"pod{pod}" in cgroups and b"worker" in words:
+            found.append(int(folder.name))
+    return found
 
 
 def build_files(crowd: Crowd, schema: str) -> Item:

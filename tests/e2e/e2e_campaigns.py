@@ -73,4 +73,25 @@ def test_a_hold_stops_a_campaign_and_a_worker_that_is_deleted_loses_and_repeats_
     assert cluster.recipients(crowd) == Counter(crowd.addresses)
     counts = cluster.status(crowd)["counts"]
     assert (counts["sent"], counts["uncertain"]) == (2000, 0)
-    wait_until("workers scale back to zero", lambda: cluster.workers(crowd) == [], seconds=IDLE)
+
+
+def test_a_worker_that_is_killed_reaches_nobody_twice_and_names_whom_it_may_have_missed(
+    cluster: Cluster, gather: Gather
+) -> None:
+    crowd = gather(600)
+    cluster.start(crowd, per_second=PER_SECOND)
+    for least in (100, 300):
+        cluster.wait_accepted(crowd, least)
+        assert cluster.kill_workers(crowd)
+    assert len(cluster.accepted(crowd)) < 600
+    cluster.wait_reason(crowd, "Completed", "EverybodySettled", seconds=300)
+
+    recipients = cluster.recipients(crowd)
+    counts = cluster.status(crowd)["counts"]
+    missed = crowd.addresses - set(recipients)
+    print(f"\ntwo kill -9: accepted {len(recipients)} of 600, twice {recipients.total() - len(recipients)}, {counts}")
+    assert set(recipients.values()) == {1}
+    assert set(recipients) <= crowd.addresses
+    assert counts["sent"] + counts["uncertain"] == 600
+    # A window holds at most one second of the rate.
+    assert len(missed) <= counts["uncertain"] <= 2 * PER_SECOND
