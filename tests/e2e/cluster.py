@@ -103,6 +103,18 @@ class Cluster:
         assert found is not None
         return sum(int(item["spec"]["replicas"]) for item in found["items"])
 
+    def words(self, crowd: Crowd) -> str:
+        """All that Herold says where anybody may read it: logs of operator and workers, the campaign, Events."""
+        logs = ("logs", "--tail=-1", "--prefix", "-l")
+        return "\n".join(
+            (
+                self.kubectl(*logs, "app.kubernetes.io/name=herold-operator", "-n", PLATFORM_NAMESPACE),
+                self.kubectl(*logs, f"herold.dev/sender={crowd.name}", "-n", SENDERS_NAMESPACE),
+                self.kubectl("get", "campaign", crowd.name, "-n", TEAM, "-o", "json"),
+                self.kubectl("get", "events", "-A", "-o", "json"),
+            )
+        )
+
     def kill_workers(self, crowd: Crowd) -> list[int]:
         """SIGKILL for the processes in the crowd's worker pods, on the node: the kubelet starts them again."""
         words = ("pods", "-n", SENDERS_NAMESPACE, "-l", f"herold.dev/sender={crowd.name}")

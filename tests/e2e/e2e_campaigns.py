@@ -36,6 +36,9 @@ def test_a_campaign_that_is_applied_reaches_each_person_once_from_no_worker_to_n
     assert (status["counts"]["planned"], status["counts"]["sent"]) == (3, 3)
     (row,) = cluster.kubectl("get", "campaign", crowd.name, "-n", TEAM, "--no-headers").splitlines()
     assert row.split()[:5] == [crowd.name, "Completed", "AsExpected", "3", "3"]
+    said = cluster.words(crowd)
+    assert crowd.name in said
+    assert [address for address in crowd.addresses if address in said] == []
     wait_until("workers scale back to zero", lambda: cluster.replicas(crowd) == 0, seconds=IDLE)
     wait_until("the last worker is gone", lambda: cluster.workers(crowd) == [], seconds=IDLE)
 
