@@ -46,8 +46,3 @@ def build_conditions(
 def stamp(at: datetime) -> str:
     """A time as Kubernetes writes it, in whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def read_stamp(text: str) -> datetime:
-    """The time that `stamp` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

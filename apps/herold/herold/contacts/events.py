@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,13 +15,12 @@ from herold.contacts.rows import check_header, near, read_external_id
 from herold.contacts.spreadsheet import unguarded
 from herold.contacts.staging import (
     BATCH_ROWS,
-    CHUNK_ROWS,
     OnProgress,
     begin_batch,
-    copy_rows,
     opened,
     silent,
     sql,
+    stage_rows,
     staging,
 )
 from herold.contacts.values import json_text, read_instant
@@ -81,16 +79,7 @@ def import_events(
                 "CREATE TEMP TABLE staged_event (line bigint NOT NULL, external_id text NOT NULL, name text NOT NULL, "
                 "at timestamptz NOT NULL, properties jsonb NOT NULL)"
             )
-            read = last_line = 0
-            while chunk := list(islice(rows, CHUNK_ROWS)):
-                for each in chunk:
-                    if isinstance(each, Reject):
-                        rejected.write(each)
-                good = [each for each in chunk if isinstance(each, EventRow)]
-                copy_rows(connection, "pg_temp.staged_event", list(good))
-                last_line = good[-1].line if good else last_line
-                read += len(chunk)
-                on_read(read)
+            read, last_line = stage_rows(connection, "pg_temp.staged_event", rows, rejected, on_read)
             if unknown:
                 raise InvalidInput(list(unknown.values()), what="fields")
             connection.execute("CREATE INDEX ON staged_event (line)")

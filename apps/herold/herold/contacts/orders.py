@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,13 +17,12 @@ from herold.contacts.rows import check_header, near, read_external_id
 from herold.contacts.spreadsheet import unguarded
 from herold.contacts.staging import (
     BATCH_ROWS,
-    CHUNK_ROWS,
     OnProgress,
     begin_batch,
-    copy_rows,
     opened,
     silent,
     sql,
+    stage_rows,
     staging,
 )
 from herold.contacts.values import read_amount, read_string
@@ -70,16 +68,7 @@ def import_orders(
                 "CREATE TEMP TABLE staged_order (line bigint NOT NULL, external_id text NOT NULL, "
                 "order_id text NOT NULL, at timestamptz NOT NULL, amount numeric(18, 6) NOT NULL)"
             )
-            read = last_line = 0
-            while chunk := list(islice(rows, CHUNK_ROWS)):
-                for each in chunk:
-                    if isinstance(each, Reject):
-                        rejected.write(each)
-                good = [each for each in chunk if isinstance(each, OrderRow)]
-                copy_rows(connection, "pg_temp.staged_order", list(good))
-                last_line = good[-1].line if good else last_line
-                read += len(chunk)
-                on_read(read)
+            read, last_line = stage_rows(connection, "pg_temp.staged_order", rows, rejected, on_read)
             if unknown:
                 raise InvalidInput(list(unknown.values()), what="fields")
             superseded = connection.execute(sql("supersede_orders.sql")).rowcount

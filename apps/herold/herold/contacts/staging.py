@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import psycopg
 
+from herold.contacts.rejects import Reject, Rejects
 from herold.errors import InvalidInput, Mistake, NotFound, Temporary
 from herold.ledger.database import Connection
 
@@ -80,3 +82,26 @@ def copy_rows(connection: Connection, target: str, rows: list[tuple[Any, ...]]) 
     with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN".encode()) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def stage_rows(
+    connection: Connection,
+    target: str,
+    rows: Iterator[tuple[Any, ...] | Reject],
+    rejected: Rejects,
+    on_read: OnProgress,
+) -> tuple[int, int]:
+    """COPY the good rows, whose first field is their line, and write the others down; (rows read, last good line)."""
+    read = last_line = 0
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        good = []
+        for each in chunk:
+            if isinstance(each, Reject):
+                rejected.write(each)
+            else:
+                good.append(each)
+        copy_rows(connection, target, good)
+        last_line = good[-1][0] if good else last_line
+        read += len(chunk)
+        on_read(read)
+    return read, last_line

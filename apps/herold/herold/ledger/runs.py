@@ -228,18 +228,6 @@ def change_run(connection: Connection, run_id: int, change: Change, *, actor: st
         audit(connection, actor, change.capitalize(), f"run {run_id}", {})
 
 
-def latest_run(connection: Connection, namespace: str | None, name: str) -> int:
-    """Id of the newest run of a campaign. Raises NotFound."""
-    row = connection.execute(
-        "SELECT id FROM run WHERE name = %s AND (namespace = %s OR %s::text IS NULL) ORDER BY id DESC LIMIT 1",
-        (name, namespace, namespace),
-    ).fetchone()
-    if row is None:
-        where = f"{namespace}/{name}" if namespace else name
-        raise NotFound(f"the ledger knows no run of {where}", hint="see: herold status")
-    return int(row[0])
-
-
 def pinned(connection: Connection, run_id: int) -> ResolvedCampaign:
     """The campaign as the run pinned it."""
     row = connection.execute("SELECT resolved FROM run WHERE id = %s", (run_id,)).fetchone()

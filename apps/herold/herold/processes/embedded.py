@@ -12,7 +12,6 @@ import importlib.util
 import os
 import pwd
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -182,16 +181,3 @@ def embedded(folder: Path, *, major: int = 18, binaries: Path | None = None) -> 
                 pass  # somebody else still uses it
             else:
                 server.stop()
-
-
-def wait_until_ready(url: str, seconds: float) -> None:
-    """Wait until a server answers. Raises Temporary after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=2).close()
-            return
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise Temporary(f"the ledger does not answer: {error}") from None
-            time.sleep(0.05)
