@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.world import CANARY, addresses, hello
-from herold.cli.explaining import sentences
+from herold.explaining import explain
 from herold.ledger.claims import Kind
-from herold.ledger.counts import run_status
-from herold.ledger.database import Connection, one
-from herold.ledger.deliveries import deliveries, frozen_delivery, not_frozen
+from herold.ledger.database import Connection
+from herold.ledger.deliveries import deliveries
 from herold.ledger.holds import hold
 from herold.ledger.runs import change_run, start_run
 from parts.ledger import Hand
@@ -26,9 +25,7 @@ def started(
 
 
 def told(connection: Connection, run_id: int, contact: int) -> str:
-    run = run_status(connection, [run_id])[0]
-    story = frozen_delivery(connection, run_id, contact) or not_frozen(connection, run_id, contact)
-    text = "\n".join(sentences(run, story, one(connection, "SELECT now()")[0]))
+    text = "\n".join(explain(connection, run_id, contact).sentences)
     assert CANARY not in text
     return text
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herold.cli.progress import Rate, told
-from herold.cli.words import count, legible, span
 from herold.ledger.counts import RunStatus
+from herold.words import count, legible, span
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 RUN = RunStatus(

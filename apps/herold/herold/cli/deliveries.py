@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from herold.cli.command import as_format, command, with_run
-from herold.cli.words import instant, legible
+from herold.words import instant, legible
 
 if TYPE_CHECKING:
     from herold.ledger.deliveries import Delivery
@@ -35,9 +35,10 @@ def deliveries(
 
     People are named by the ledger's own ids (see `herold explain`). Millions of rows come as they are read.
     """
-    from herold.cli.output import plain, print_json_list
+    from herold.cli.output import print_json_list
     from herold.ledger.deliveries import deliveries as found
     from herold.ledger.lookup import find_run
+    from herold.plain import plain
     from herold.processes.ledger import open_ledger
     from herold.settings import read_settings
 

@@ -11,8 +11,8 @@ from traceback import extract_tb, print_exception
 
 import click
 
-from herold.cli.words import legible
 from herold.errors import HeroldError
+from herold.words import legible
 
 DEBUG_VARIABLE, DEBUG = "HEROLD_LOG_LEVEL", "debug"
 

@@ -31,12 +31,9 @@ def explain(
     Whether they were in its audience and why not, when it was tried and what the server answered, or what it waits
     for. No address and no name is printed.
     """
-    from herold.cli.explaining import sentences
     from herold.cli.output import print_json
     from herold.contacts.finding import find
-    from herold.ledger.counts import run_status
-    from herold.ledger.database import one
-    from herold.ledger.deliveries import frozen_delivery, not_frozen
+    from herold.explaining import explain as look_up
     from herold.ledger.lookup import find_run
     from herold.processes.ledger import open_ledger
     from herold.settings import read_settings
@@ -45,17 +42,9 @@ def explain(
     who = person(contact_id, external_id, address_stdin=address_stdin)
     with open_ledger(settings) as ledger:
         found = find_run(ledger.connection, campaign, run_id)
-        contact = find(ledger.connection, who, key=ledger.key)
-        run = run_status(ledger.connection, [found])[0]
-        story = frozen_delivery(ledger.connection, found, contact) or not_frozen(ledger.connection, found, contact)
-        now = one(ledger.connection, "SELECT now()")[0]
-    said = sentences(run, story, now)
+        explanation = look_up(ledger.connection, found, find(ledger.connection, who, key=ledger.key))
     if format_ == "json":
-        from herold.ledger.deliveries import Frozen
-
-        kind = {"delivery": story} if isinstance(story, Frozen) else {"audience": story}
-        name = f"{run.namespace}/{run.name}"
-        print_json({"campaign": name, "run": run.run_id, "contactId": contact, **kind, "sentences": said})
+        print_json(explanation.to_json())
     else:
-        for sentence in said:
+        for sentence in explanation.sentences:
             click.echo(sentence)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from herold.cli.command import DurationType, Function, Group, as_format, with_actor, with_campaign
-from herold.cli.words import instant, span
+from herold.words import instant, span
 
 if TYPE_CHECKING:
     from herold.ledger.database import Connection

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from herold.cli.words import legible
 from herold.errors import HeroldError
+from herold.plain import plain
+from herold.words import legible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,24 +75,6 @@ def write_file(path: Path, content: str) -> None:
     except OSError as error:
         raise HeroldError(f"{path} can't be written: {error.strerror}") from None
     note(f"wrote {path}")
-
-
-def plain(value: object) -> Any:
-    """As JSON says it: fields in camelCase, instants as RFC 3339 in UTC. Keys of dictionaries stay as they are."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {_camel(field.name): plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 def _cell(value: object) -> str:

@@ -7,7 +7,7 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from herold.cli.words import instant, legible, span
+from herold.words import instant, legible, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

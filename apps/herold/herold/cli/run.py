@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from herold.cli.command import as_format, command, confirm, with_actor, with_campaign, with_files, with_yes
-from herold.cli.words import count, instant, span
+from herold.words import count, instant, span
 
 if TYPE_CHECKING:
     from herold.ledger.counts import RunStatus

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from herold.cli.command import as_format, command, with_run
-from herold.cli.words import instant
+from herold.words import instant
 
 if TYPE_CHECKING:
     from herold.ledger.counts import RunStatus
@@ -54,7 +54,7 @@ def status(campaign: str | None, run_id: int | None, limit: int, format_: str) -
 
 def status_json(run: RunStatus) -> dict[str, object]:
     """As `-o json` prints a run."""
-    from herold.cli.output import plain
+    from herold.plain import plain
 
     fields: dict[str, object] = plain(run)
     return {"campaign": f"{run.namespace}/{run.name}", "summary": run.summary, **fields}

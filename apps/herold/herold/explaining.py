@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from herold.audience.reasons import Reason
-from herold.cli.words import instant, legible, span
-from herold.ledger.counts import RunStatus
-from herold.ledger.deliveries import Attempt, Frozen, NotFrozen, Waiting
+from herold.ledger.counts import RunStatus, run_status
+from herold.ledger.database import Connection, one
+from herold.ledger.deliveries import Attempt, Frozen, NotFrozen, Waiting, frozen_delivery, not_frozen
+from herold.plain import plain
+from herold.words import instant, legible, span
 
 # Why something was settled without being sent: reasons that the ledger itself writes.
 _SETTLED = {
@@ -21,6 +25,33 @@ _SETTLED = {
     "Expired": "their message expired before it could go out",
     "NotReachedInTime": "it became certain, after the run was over, that the message had not gone out",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one person did or did not get a run's message: as rows say it, and in words."""
+
+    run: RunStatus
+    story: Frozen | NotFrozen
+    sentences: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """`delivery` for one of the frozen audience, `audience` for anybody else."""
+        kind = "delivery" if isinstance(self.story, Frozen) else "audience"
+        return {
+            "campaign": f"{self.run.namespace}/{self.run.name}",
+            "run": self.run.run_id,
+            "contactId": self.story.contact_id,
+            kind: plain(self.story),
+            "sentences": list(self.sentences),
+        }
+
+
+def explain(connection: Connection, run_id: int, contact_id: int) -> Explanation:
+    """Look it up. Run and contact must be there."""
+    run = run_status(connection, [run_id])[0]
+    story = frozen_delivery(connection, run_id, contact_id) or not_frozen(connection, run_id, contact_id)
+    return Explanation(run, story, tuple(sentences(run, story, one(connection, "SELECT now()")[0])))
 
 
 def sentences(run: RunStatus, story: Frozen | NotFrozen, now: datetime) -> list[str]:

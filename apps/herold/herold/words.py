@@ -1,4 +1,4 @@
-"""How the command line writes things: numbers, instants, spans of time, and texts that came from elsewhere."""
+"""How people are told things: numbers, instants, spans of time, and texts that came from elsewhere."""
 
 from __future__ import annotations
 
