@@ -46,10 +46,11 @@ async def load_configuration() -> Any:
 
 
 class KubernetesApi:
-    """A client. Close it when done."""
+    """A client. Close it when done. `agent` is how the API server's logs name it."""
 
-    def __init__(self, configuration: Any) -> None:
+    def __init__(self, configuration: Any, agent: str = FIELD_MANAGER) -> None:
         self.configuration = configuration
+        self._agent = agent
         self._client: Any = client.ApiClient(configuration)
 
     async def close(self) -> None:
@@ -67,7 +68,7 @@ class KubernetesApi:
         seconds: float = REQUEST_SECONDS,
     ) -> Any:
         """One request. Raises NotFound, Conflict, Forbidden, Temporary (no answer, not now), HeroldError (refused)."""
-        headers = {"Content-Type": content, "Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        headers = {"Content-Type": content, "Accept": "application/json", "User-Agent": self._agent}
         for setting in (await self.configuration.auth_settings()).values():
             headers[setting["key"]] = setting["value"]
         url = f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -134,7 +135,7 @@ def _refusal(status: int, text: bytes, what: str) -> HeroldError:
         case 409:
             return Conflict(words)
         case 401 | 403:
-            return Forbidden(words, hint="compare the operator's ClusterRole with operator/deploy/rbac.yaml")
+            return Forbidden(words, hint="compare our ClusterRole with the one in operator/deploy")
         case 408 | 429:
             return Temporary(words)
     return Temporary(words) if status >= 500 else HeroldError(words)

@@ -10,13 +10,12 @@ from typing import Any
 
 from herold.ledger.times import all_zones, due_zones
 from herold.resources.resolved import PROOF, ResolvedCampaign
+from herold_operator.annotations import ACTOR, BY_ANNOTATION, hold_reason
 from herold_operator.conditions import Condition, build_conditions, stamp
 from herold_operator.judging import Verdict, sentence
-from herold_operator.ledger import ACTOR, HoldView, LedgerState, RunView
+from herold_operator.ledger import HoldView, LedgerState, RunView
 from herold_operator.reasons import Reason
 
-HOLD_ANNOTATION = "herold.dev/hold"
-BY_ANNOTATION = f"{ACTOR}: annotation {HOLD_ANNOTATION}"
 BY_ABSENCE = f"{ACTOR}: absence"
 ORPHANED = "Orphaned: the Campaign was deleted"
 VANISHED = "MassDeletion: the Campaign vanished together with many others"
@@ -107,7 +106,7 @@ def plan_brakes(seen: Seen) -> Brakes:
     hold: list[tuple[str, str]] = []
     release: list[int] = []
     if seen.hold is not None:
-        reason = seen.hold.strip()[:500] or "held"
+        reason = hold_reason(seen.hold)
         if not any(each.reason == reason for each in by_note):
             hold.append((BY_ANNOTATION, reason))
         release += [each.id for each in by_note if each.reason != reason]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from herold.errors import NotFound
 from herold.ledger.database import Connection
-from herold.ledger.holds import hold, release
+from herold.ledger.holds import hold_once, release
 from herold.ledger.runs import Started, change_run, start_run
 from herold.ledger.senders import sync_sender
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
+from herold_operator.annotations import ACTOR
 from herold_operator.campaigns import Brakes
-from herold_operator.ledger import ACTOR, RunView, read_run
+from herold_operator.ledger import RunView, read_run
 
 
 def apply_brakes(connection: Connection, campaign: str, run: RunView | None, brakes: Brakes) -> None:
     """Put brakes on and off. `campaign` is namespace/name as the ledger has it."""
     with connection.transaction():
         for actor, reason in brakes.hold:
-            hold(connection, "Campaign", campaign, reason=reason, actor=actor)
+            hold_once(connection, "Campaign", campaign, reason=reason, actor=actor)
         for each in brakes.release:
             try:
                 release(connection, each, actor=ACTOR)

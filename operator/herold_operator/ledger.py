@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.rows import class_row
@@ -22,8 +22,8 @@ from herold.errors import HeroldError, Temporary
 from herold.ledger.database import Connection, check_schema, connect
 from herold.ledger.installation import check_owner, read_key
 from herold.settings import Settings
+from herold_operator.annotations import ACTOR
 
-ACTOR = "herold-operator"
 THREADS = 4
 CALL_SECONDS = 600.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -161,15 +161,24 @@ class Reader:
 
 
 class Ledger:
-    """Connections to the ledger, used by a few threads."""
+    """Connections to the ledger, used by a few threads. `session` is said on each new connection."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        application: str = ACTOR,
+        threads: int = THREADS,
+        session: LiteralString = "",
+    ) -> None:
         if settings.database_url is None:
-            raise ValueError("the operator needs HEROLD_DATABASE_URL")
+            raise ValueError("the ledger's address is missing: HEROLD_DATABASE_URL")
         self._settings = settings
         self._url = settings.database_url
         self.key = read_key(settings)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
+        self._application = application
+        self._session = session
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ledger")
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self.reader = Reader()
 
@@ -210,12 +219,14 @@ class Ledger:
             if not connection.closed:
                 return connection
         try:
-            connection = connect(self._url, application="herold-operator")
+            connection = connect(self._url, application=self._application)
         except Temporary:
             raise Temporary("the ledger does not answer", hint="check HEROLD_DATABASE_URL") from None
         try:
             check_schema(connection)
             check_owner(connection, self._settings, self.key)
+            if self._session:
+                connection.execute(self._session)
         except BaseException:
             connection.close()
             raise

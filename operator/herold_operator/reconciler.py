@@ -14,11 +14,11 @@ from herold.errors import HeroldError, NotFound, Refused, Temporary
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.sender import SenderProfile
+from herold_operator.annotations import HOLD_ANNOTATION
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.breaker import Breaker
 from herold_operator.campaigns import (
     AT_ONCE,
-    HOLD_ANNOTATION,
     Brakes,
     Refusal,
     Seen,

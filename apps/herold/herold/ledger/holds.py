@@ -39,6 +39,18 @@ def hold(
     )
 
 
+def hold_once(connection: Connection, scope: HoldScope, target: str, *, reason: str, actor: str) -> int:
+    """The same, unless this actor holds it for this reason already: then the id of that hold. Safe when several try."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"herold.hold {scope} {target}",))
+        found = connection.execute(
+            """SELECT id FROM hold WHERE released_at IS NULL AND expires_at IS NULL
+               AND (scope, target, reason, actor) = (%s, %s, %s, %s) ORDER BY id LIMIT 1""",
+            (scope, target, reason, actor),
+        ).fetchone()
+        return int(found[0]) if found is not None else hold(connection, scope, target, reason=reason, actor=actor)
+
+
 def release(connection: Connection, hold_id: int, *, actor: str) -> None:
     """End a hold. Raises NotFound when it is not active."""
     done = connection.execute(
