@@ -18,6 +18,7 @@ from herold.cli.report import report
 from herold.cli.run import run
 from herold.cli.send_test import send_test
 from herold.cli.status import status
+from herold.cli.task import task
 from herold.cli.validate import validate
 from herold.cli.worker import worker
 
@@ -49,6 +50,6 @@ def completion(shell: str) -> None:
 
 for each in (
     *(validate, plan, send_test, run, worker, status, report),
-    *(suspend, resume, stop, hold, deliveries, explain, contacts, demo, ledger, completion),
+    *(suspend, resume, stop, hold, deliveries, explain, contacts, demo, ledger, task, completion),
 ):
     herold.add_command(each)

@@ -14,7 +14,10 @@ Connection = psycopg.Connection[TupleRow]
 AsyncConnection = psycopg.AsyncConnection[TupleRow]
 
 # One entry a version, in order; each names the files under sql/ that make it. Expand first, contract a version later.
-MIGRATIONS: tuple[tuple[int, str, tuple[str, ...]], ...] = ((1, "the ledger", ("schema.sql", "functions.sql")),)
+MIGRATIONS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
+    (1, "the ledger", ("schema.sql", "functions.sql")),
+    (2, "tasks, and runs that are built side by side", ("tasks.sql", "months.sql")),
+)
 SCHEMA_VERSION = MIGRATIONS[-1][0]
 
 # What a session must know: names resolve in our schema, nothing waits for ever.

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, LiteralString, cast
 
 from herold.errors import NotFound, Refused
 from herold.ledger.database import Connection, one
 from herold.ledger.freeze import freeze_audience, freeze_seeds, queue_deliveries
+from herold.ledger.intent import Started, check_in_time, identity, known_run, run_zones
 from herold.ledger.senders import sync_sender
-from herold.ledger.times import DueZone, all_zones, due_zones
 from herold.resources.resolved import ResolvedCampaign
-from herold.resources.scalars import parse_duration
 
-PROOF = "~proof"
+__all__ = ["Started", "change_run", "pinned", "start_run"]
+
 REPEAT_DAYS = 14
 REPEAT_SHARE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run that is open. `frozen_changed` names fields of the spec that were edited since and are not obeyed."""
-
-    run_id: int
-    new: bool
-    planned: int
-    left_out: dict[str, int]
-    frozen_changed: tuple[str, ...] = ()
-    held: str | None = None
 
 
 def start_run(
@@ -48,28 +34,33 @@ def start_run(
     NobodyToReach.
     """
     campaign = resolved.campaign
-    identity = (campaign.metadata.namespace, run_name(resolved), campaign.spec.occurrence)
+    who = identity(resolved)
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ("/".join(map(str, identity)),))
-        found = _existing(connection, resolved, identity)
+        found = known_run(connection, resolved, at_once=at_once)
+    if found is not None:
+        return found
+    prepare_start(connection, resolved)
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ("/".join(map(str, who)),))
+        found = known_run(connection, resolved, at_once=at_once)
         if found is not None:
             return found
         sender_id, lanes = sync_sender(connection, resolved.sender)
         now: datetime = one(connection, "SELECT clock_timestamp()")[0]
         run_id = int(one(connection, "SELECT new_run_id()")[0])
-        zones = _zones(resolved, now, at_once=at_once)
+        zones = run_zones(resolved, now, at_once=at_once)
         connection.execute(
             """INSERT INTO run (id, namespace, name, occurrence, resolved, intent_digest, content_digest, sender_id,
                                 subject, transactional, suspended, first_due_at, start_by)
                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             (
                 run_id,
-                *identity,
+                *who,
                 json.dumps(resolved.to_json()),
                 resolved.intent_digest(),
                 resolved.content_digest(),
                 sender_id,
-                _subject(connection, resolved),
+                _subject_id(connection, resolved),
                 campaign.spec.message_class == "Transactional",
                 campaign.spec.suspend,
                 now,
@@ -85,64 +76,42 @@ def start_run(
         queue_deliveries(connection, run_id, zones)
         _set_times(connection, run_id, resolved, now, planned, left_out)
         held = _hold_repeat(connection, run_id, resolved) if campaign.spec.repeat_policy == "Hold" else None
-        audit(connection, actor, "StartRun", f"{resolved.name}#{identity[2]}", {"run": run_id, "planned": planned})
+        audit(connection, actor, "StartRun", f"{resolved.name}#{who[2]}", {"run": run_id, "planned": planned})
     return Started(run_id, True, planned, left_out, held=held)
 
 
-def run_name(resolved: ResolvedCampaign) -> str:
-    """The campaign's name in the ledger. Proofs have their own, so that a proof is not taken for the campaign."""
-    name = resolved.campaign.metadata.name
-    return f"{name}{PROOF}" if resolved.campaign.spec.mode == "Proof" and not name.endswith(PROOF) else name
+def prepare_start(connection: Connection, resolved: ResolvedCampaign) -> None:
+    """What other starts wait for, in a transaction that lasts a moment: the month, and what consent is about.
 
-
-def _existing(connection: Connection, resolved: ResolvedCampaign, identity: tuple[str, str, int]) -> Started | None:
-    row = connection.execute(
-        """SELECT id, state, planned, left_out, intent_digest, resolved, suspended, stopped_at FROM run
-           WHERE (namespace, name, occurrence) = (%s, %s, %s)""",
-        identity,
-    ).fetchone()
-    if row is None:
-        later = one(connection, "SELECT max(occurrence) FROM run WHERE (namespace, name) = (%s, %s)", identity[:2])[0]
-        if later is not None and later > identity[2]:
-            raise Refused(
-                "OccurrenceWentBack",
-                f"{resolved.name} ran with occurrence {later} already, and {identity[2]} is less",
-                hint=f"write occurrence: {later + 1} to send it once more",
+    Within a long transaction of the caller's it must have been called before that one began.
+    """
+    subject = _subject(resolved)
+    with connection.transaction():
+        connection.execute("SELECT make_months()")
+        # Only when it is missing: ON CONFLICT takes a number each time, and there are but 32,767.
+        if subject is not None and connection.execute(_SUBJECT, subject).fetchone() is None:
+            connection.execute(
+                "INSERT INTO consent_subject (brand, topic, channel) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                subject,
             )
-        return None
-    run_id, state, planned, left_out, digest, pinned, suspended, stopped_at = row
-    changed = () if digest == resolved.intent_digest() else tuple(_differences(pinned, resolved.to_json()))
-    if state == "Closed" or stopped_at is not None:
-        raise Refused(
-            "AlreadyRan",
-            f"{resolved.name} occurrence {identity[2]} ran already (run {run_id}); nobody gets it again"
-            + (f"; changed since: {', '.join(changed)}" if changed else ""),
-            hint=f"write occurrence: {identity[2] + 1} to send it once more, on purpose",
-        )
-    if suspended != resolved.campaign.spec.suspend:
-        connection.execute("UPDATE run SET suspended = %s WHERE id = %s", (resolved.campaign.spec.suspend, run_id))
-    sync_sender(connection, resolved.sender)
-    return Started(run_id, False, planned, left_out, changed)
 
 
-def _zones(resolved: ResolvedCampaign, now: datetime, *, at_once: bool) -> list[DueZone]:
-    schedule = resolved.campaign.spec.schedule
-    if at_once or resolved.campaign.spec.mode == "Proof":
-        return [DueZone(0, schedule.time_zone, now, now + parse_duration(schedule.expires_after), ())]
-    return due_zones(schedule, all_zones())
+_SUBJECT: LiteralString = "SELECT id FROM consent_subject WHERE (brand, topic, channel) = (%s, %s, %s)"
 
 
-def _subject(connection: Connection, resolved: ResolvedCampaign) -> int | None:
+def _subject(resolved: ResolvedCampaign) -> tuple[str, str, str] | None:
+    """Brand, topic and channel that consent must be about; None when none is needed."""
     spec = resolved.campaign.spec
     if spec.message_class == "Transactional" or spec.mode == "Proof":
         return None
-    subject = (resolved.sender.spec.brand, spec.message.topic, spec.message.channel)
-    connection.execute(
-        "INSERT INTO consent_subject (brand, topic, channel) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", subject
-    )
-    return int(
-        one(connection, "SELECT id FROM consent_subject WHERE (brand, topic, channel) = (%s, %s, %s)", subject)[0]
-    )
+    return resolved.sender.spec.brand, spec.message.topic, spec.message.channel
+
+
+def _subject_id(connection: Connection, resolved: ResolvedCampaign) -> int | None:
+    subject = _subject(resolved)
+    if subject is None:
+        return None
+    return int(one(connection, _SUBJECT, subject)[0])
 
 
 def _check_bounds(resolved: ResolvedCampaign, planned: int) -> None:
@@ -166,13 +135,7 @@ def _set_times(
     left_out: dict[str, int],
 ) -> None:
     first = one(connection, "SELECT min(due_at) FROM run_zone WHERE run_id = %s", (run_id,))[0]
-    start_by = first + parse_duration(resolved.campaign.spec.schedule.starting_deadline)
-    if now > start_by:
-        raise Refused(
-            "StartMissed",
-            f"{resolved.name} should have started by {start_by.astimezone(UTC):%Y-%m-%d %H:%M} UTC; nothing was sent",
-            hint="move schedule.at, or lengthen schedule.startingDeadline",
-        )
+    start_by = check_in_time(resolved, first, now)
     connection.execute(
         "UPDATE run SET planned = %s, left_out = %s, first_due_at = %s, start_by = %s WHERE id = %s",
         (planned, json.dumps(left_out), first, start_by, run_id),
@@ -199,17 +162,6 @@ def _hold_repeat(connection: Connection, run_id: int, resolved: ResolvedCampaign
             )
             return reason
     return None
-
-
-def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
-    """Paths at which two pinned specs differ, brakes and notes left out."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() | new.keys()):
-            if name in ("suspend", "labels", "annotations", "generation", "uid", "sharedNamespace"):
-                continue
-            yield from _differences(old.get(name), new.get(name), f"{path}.{name}" if path else name)
-    elif old != new:
-        yield path
 
 
 Change = Literal["suspend", "resume", "stop"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import LiteralString
 
 from herold.ledger.database import AsyncConnection, Connection, one
 from herold.resources.scalars import parse_date, parse_duration, parse_rate
 from herold.resources.sender import SenderProfile
 
 DEFAULT_LANE = "default"
+_SENDER: LiteralString = "SELECT id FROM sender WHERE (namespace, name) = (%(namespace)s, %(name)s)"
 
 
 def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, list[int]]:
@@ -19,23 +21,30 @@ def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, lis
     Nothing is written where nothing changed.
     """
     spec = sender.spec
-    values = (
-        json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True),
-        spec.retry.max_attempts,
-        parse_duration(spec.retry.first_delay),
-        parse_duration(spec.retry.max_delay),
-    )
-    key = (sender.metadata.namespace, sender.metadata.name)
+    values = {
+        "namespace": sender.metadata.namespace,
+        "name": sender.metadata.name,
+        "spec": json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True),
+        "most": spec.retry.max_attempts,
+        "first": parse_duration(spec.retry.first_delay),
+        "longest": parse_duration(spec.retry.max_delay),
+    }
     connection.execute(
-        """INSERT INTO sender AS s (namespace, name, spec, max_attempts, first_delay, max_delay)
-           VALUES (%s, %s, %s, %s, %s, %s)
-           ON CONFLICT (namespace, name) DO UPDATE SET spec = excluded.spec, max_attempts = excluded.max_attempts,
-               first_delay = excluded.first_delay, max_delay = excluded.max_delay
-           WHERE (s.spec, s.max_attempts, s.first_delay, s.max_delay)
-               IS DISTINCT FROM (excluded.spec, excluded.max_attempts, excluded.first_delay, excluded.max_delay)""",
-        (*key, *values),
+        """UPDATE sender SET (spec, max_attempts, first_delay, max_delay) = (%(spec)s, %(most)s, %(first)s, %(longest)s)
+           WHERE (namespace, name) = (%(namespace)s, %(name)s) AND (spec, max_attempts, first_delay, max_delay)
+               IS DISTINCT FROM (%(spec)s::jsonb, %(most)s::smallint, %(first)s::interval, %(longest)s::interval)""",
+        values,
     )
-    sender_id = int(one(connection, "SELECT id FROM sender WHERE (namespace, name) = (%s, %s)", key)[0])
+    row = connection.execute(_SENDER, values).fetchone()
+    if row is None:
+        # Only when it is missing: ON CONFLICT takes a number each time, and there are but 32,767.
+        connection.execute(
+            """INSERT INTO sender (namespace, name, spec, max_attempts, first_delay, max_delay)
+               VALUES (%(namespace)s, %(name)s, %(spec)s, %(most)s, %(first)s, %(longest)s) ON CONFLICT DO NOTHING""",
+            values,
+        )
+        row = one(connection, _SENDER, values)
+    sender_id = int(row[0])
     lanes: list[tuple[str, list[str], str]] = [(DEFAULT_LANE, [], spec.limits.per_second)]
     lanes += [(f"lane/{lane.name}", lane.domains, lane.per_second) for lane in spec.limits.lanes]
     ids = [_sync_lane(connection, sender_id, name, domains, rate) for name, domains, rate in lanes]

@@ -1,0 +1,45 @@
+"""`herold task`: work of the ledger that a process of its own does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from herold.cli.command import Group
+
+if TYPE_CHECKING:
+    from herold.ledger.tasks import Outcome
+
+
+@click.group("task", cls=Group, examples=("herold task run 17",))
+def task() -> None:
+    """Do what the ledger asks for: build the audience of a run.
+
+    On Kubernetes the operator writes tasks and starts a Job for each; no person has to.
+    """
+
+
+@task.command("run", examples=("herold task run 17",))
+@click.argument("task_id", metavar="ID", type=click.IntRange(min=1))
+def run(task_id: int) -> None:
+    """Do one task and write down what came of it.
+
+    A guard that says no (nobody to reach, too many people, too late) is an outcome like another: it is written down,
+    and the exit code is 0. Exit code 5: try again. The same task may be run again at any time, also while it runs.
+    """
+    from herold.processes.tasks import run_task
+    from herold.settings import read_settings
+
+    click.echo(f"task {task_id}: {_words(run_task(read_settings(), task_id))}")
+
+
+def _words(outcome: Outcome | None) -> str:
+    match outcome:
+        case None:
+            return "nothing is left to do"
+        case {"run": run_id, "planned": planned}:
+            return f"run {run_id}, {planned:,} people"
+        case {"refused": refused}:
+            return f"refused, {refused['reason']}: {refused['message']}"
+    return "done"
