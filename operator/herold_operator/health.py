@@ -30,6 +30,7 @@ class Health:
     campaigns: Gauge = field(init=False)
     uncertain: Gauge = field(init=False)
     regressed: Gauge = field(init=False)
+    events: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         to = self.registry
@@ -44,6 +45,9 @@ class Health:
         self.campaigns = Gauge("herold_campaigns", "Campaigns by state.", ["state"], registry=to)
         self.uncertain = Gauge("herold_runs_uncertain", "People possibly not reached, in all known runs.", registry=to)
         self.regressed = Gauge("herold_ledger_regressed", "1 while the ledger went backwards.", registry=to)
+        self.events = Counter(
+            "herold_operator_events", "Kubernetes Events by what became of them.", ["end"], registry=to
+        )
 
     def beat(self) -> None:
         """The leader looked at everything once more."""

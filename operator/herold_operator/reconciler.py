@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import HOLD_ANNOTATION
 from herold_operator.api import Conflict, KubernetesApi
+from herold_operator.attribution import ATTRIBUTED, attribute
 from herold_operator.breaker import Breaker
 from herold_operator.campaigns import (
     AT_ONCE,
@@ -32,6 +34,7 @@ from herold_operator.campaigns import (
 )
 from herold_operator.conditions import Condition, build_conditions
 from herold_operator.deeds import apply_brakes, start, sync
+from herold_operator.events import EventReason, Happening, plan_events
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
 from herold_operator.journal import Journal
@@ -41,11 +44,14 @@ from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
 from herold_operator.lookout import Lookout, backlog_of
 from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
+from herold_operator.telling import Teller
 from herold_operator.world import World
 
 TASKS = 8
 # An audience may have grown or shrunk: such a refusal is asked about again.
 ASK_AGAIN = timedelta(seconds=60)
+# An Event waits no longer for the name of who did it.
+WHO_SECONDS = 5.0
 _MAY_PASS = (Reason.TOO_MANY_RECIPIENTS, Reason.NOBODY_TO_REACH, Reason.START_REFUSED)
 
 
@@ -69,6 +75,7 @@ class Reconciler:
     fleets: Fleets
     settings: OperatorSettings
     journal: Journal
+    teller: Teller
     health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
     lookout: Lookout = field(init=False)
@@ -337,6 +344,8 @@ class Reconciler:
                 brakes = plan_absence(run, snapshot.holds_on(key[1], name, None), many=many)
                 if brakes.any:
                     await self._brake(key[1], name, run, brakes)
+                    reason = EventReason.MASS_DELETION if many else EventReason.ORPHANED
+                    self.teller.tell(Happening(key, "", reason, f"run {run.id}."))
                     self.journal.write(
                         "error" if many else "warning", "campaign_vanished", campaign=f"{key[1]}/{name}", run=run.id
                     )
@@ -379,8 +388,25 @@ class Reconciler:
         try:
             written = await self.api.apply_status(*key, status, item["metadata"]["resourceVersion"])
         except NotFound:
-            return  # deleted meanwhile; an event tells
+            return  # deleted meanwhile; the watch tells
         self.world.put(written)
+        await self._tell(key, item, status)
+
+    async def _tell(self, key: Key, item: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """Events for what is new in the status that was just written: whoever wrote it tells, and nobody else."""
+        before = item.get("status") or {}
+        for happening in plan_events(key, item["metadata"]["uid"], before, status):
+            self.teller.tell(await self._attributed(happening, before, status))
+
+    async def _attributed(self, happening: Happening, before: Mapping[str, Any], after: Mapping[str, Any]) -> Happening:
+        """With who did it, as far as the ledger says so."""
+        if happening.reason not in ATTRIBUTED:
+            return happening
+        with contextlib.suppress(HeroldError, TimeoutError):  # the rest of it is true all the same
+            async with asyncio.timeout(WHO_SECONDS):
+                who = await self.ledger.call(lambda connection: attribute(connection, happening, before, after))
+            return replace(happening, detail=f"{happening.detail} {who}".strip())
+        return happening
 
     def _wake(self, key: Key, seen: Seen) -> None:
         """Come back when something falls due by itself."""

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from herold_operator.events import reference_lines
 from herold_operator.reasons import reference_page
 from herold_operator.settings import PREFIX, OperatorSettings
 
@@ -13,9 +14,11 @@ PAGE = Path("docs") / "reference" / "operator.md"
 
 
 def page() -> str:
-    """The whole page: conditions and reasons, then settings."""
+    """The whole page: conditions and reasons, Events, settings."""
     lines = [
         reference_page(),
+        *reference_lines(),
+        "",
         "# Settings of the operator",
         "",
         "Beside those of every process ([settings.md](settings.md)); times are seconds. An unknown or wrong one ends "

@@ -18,12 +18,14 @@ from herold_operator.journal import Journal
 from herold_operator.ledger import Ledger
 from herold_operator.reconciler import Reconciler
 from herold_operator.settings import OperatorSettings
+from herold_operator.telling import Teller
 from herold_operator.watching import build_registry, watch
 from herold_operator.workers import Platform
 from herold_operator.world import World, key_of, version_of
 
 FIRST_RESYNC_SECONDS = 5.0
 WATCH_ENDS_SECONDS = 5.0
+EVENTS_SECONDS = 2.0
 
 
 async def lead(
@@ -39,7 +41,8 @@ async def lead(
     api = KubernetesApi(configuration)
     ledger = Ledger(settings)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
-    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal, health)
+    teller = Teller(api, own.identity, journal, health)
+    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal, teller, health)
 
     def happened(what: str | None, item: dict[str, Any]) -> None:
         if what == "DELETED":
@@ -52,7 +55,13 @@ async def lead(
     try:
         await _list_all(reconciler, journal, stop)
         watching = asyncio.create_task(watch(build_registry(happened, configuration), stop))
-        others = (_tick(reconciler, own), _resync(reconciler, own, journal), reconciler.serve(), _until(stop))
+        others = (
+            _tick(reconciler, own),
+            _resync(reconciler, own, journal),
+            reconciler.serve(),
+            teller.serve(),
+            _until(stop),
+        )
         tasks = [asyncio.create_task(each) for each in others]
         done, _ = await asyncio.wait({watching, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -65,6 +74,7 @@ async def lead(
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(ledger.close)
         await asyncio.to_thread(release)
+        await teller.flush(EVENTS_SECONDS)  # of what was done while it led
         if watching is not None:  # it reads only: nobody needs to wait for it
             await asyncio.wait({watching}, timeout=WATCH_ENDS_SECONDS)
             watching.cancel()

@@ -119,6 +119,13 @@ class Platform:
             logs = "\n".join(each.log.read_text()[-3000:] for each in self.operators)
             raise AssertionError(f"{name} is not {reason} but {seen[0]}\n{self.status(item)}\n{logs}") from None
 
+    def told(self, item: Object) -> list[Object]:
+        """Events about this object, in the order of their first time, then of their making."""
+        found = self.api.get(item)["metadata"]
+        query = f"?fieldSelector=involvedObject.uid={found['uid']}"
+        events = self.api.ask("GET", f"/api/v1/namespaces/{found['namespace']}/events{query}")["items"]
+        return sorted(events, key=lambda each: int(each["metadata"]["resourceVersion"]))
+
     def runs(self) -> list[RunStatus]:
         """Runs of the ledger, newest first."""
         return run_status(self.connection)

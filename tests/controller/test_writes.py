@@ -64,7 +64,11 @@ def test_a_campaign_costs_one_status_write_for_each_thing_that_happens(platform:
     # Scheduled, armed, sending, completed: each at most once, and not at all when it was over before it was seen.
     assert 2 <= len([each for each in done if each[1] == "campaigns/status"]) <= 5, done
     assert len([each for each in done if each[1] == "deployments"]) <= 2, done
-    assert all(each[0] == "patch" for each in done), done
+    events = [each for each in done if each[1] == "events"]
+    assert all(each[0] == "patch" for each in done if each not in events), done
+    # Accepted, frozen, started, completed; and one for each of the other four resources.
+    assert len(events) <= 8, events
+    assert {each[0] for each in events} == {"create"}
 
 
 def test_the_roles_allow_what_is_asked_for_and_nothing_else(platform: Platform) -> None:
@@ -74,6 +78,12 @@ def test_the_roles_allow_what_is_asked_for_and_nothing_else(platform: Platform) 
     platform.apply(*resources)
     wait_for(
         "a worker", lambda: ("patch", "deployments") in {each[:2] for each in writes(platform.api.requests(before))}
+    )
+    for suspend in (True, False, True):  # what is told twice amends an Event
+        platform.api.merge(resources[-1], {"spec": {"suspend": suspend}})
+        platform.wait_reason(resources[-1], "Suspended", "SpecSuspend" if suspend else "NotSuspended")
+    wait_for(
+        "an amended Event", lambda: ("patch", "events") in {each[:2] for each in writes(platform.api.requests(before))}
     )
     platform.api.merge(resources[-1], {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
     platform.wait_reason(resources[-1], "Suspended", "Held")
