@@ -12,6 +12,7 @@ from herold.cli.deliveries import deliveries
 from herold.cli.demo import demo
 from herold.cli.explain import explain
 from herold.cli.hold import hold
+from herold.cli.lane import lane
 from herold.cli.ledger import ledger
 from herold.cli.plan import plan
 from herold.cli.report import report
@@ -50,6 +51,6 @@ def completion(shell: str) -> None:
 
 for each in (
     *(validate, plan, send_test, run, worker, status, report),
-    *(suspend, resume, stop, hold, deliveries, explain, contacts, demo, ledger, task, completion),
+    *(suspend, resume, stop, hold, lane, deliveries, explain, contacts, demo, ledger, task, completion),
 ):
     herold.add_command(each)
