@@ -10,7 +10,7 @@ from typing import Any
 
 from herold.ledger.times import all_zones, due_zones
 from herold.resources.resolved import PROOF, ResolvedCampaign
-from herold_operator.annotations import ACTOR, BY_ANNOTATION, hold_reason
+from herold_operator.annotations import ACTOR, BY_ANNOTATION, STOP_ANNOTATION, hold_reason, stop_order
 from herold_operator.conditions import Condition, build_conditions, stamp
 from herold_operator.judging import Verdict, sentence
 from herold_operator.ledger import HoldView, LedgerState, RunView
@@ -42,6 +42,8 @@ class Seen:
     occurrence: int
     suspend: bool
     hold: str | None
+    stop: str | None
+    ordered: RunView | None  # the run of this campaign, of whatever occurrence, that `stop` names
     verdict: Verdict
     run: RunView | None
     holds: tuple[HoldView, ...]
@@ -86,20 +88,22 @@ def is_held_as_orphan(holds: tuple[HoldView, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Brakes:
-    """Changes of brakes. `hold`: reasons by actor to put on; `release`: ids; `suspend`: the run's flag."""
+    """Changes of brakes. `hold`: reasons by actor to put on; `release`: ids; `suspend`: the run's flag; `stop`: the run
+    that is to end for good, and why."""
 
     hold: tuple[tuple[str, str], ...] = ()
     release: tuple[int, ...] = ()
     suspend: bool | None = None
+    stop: tuple[int, str] | None = None
 
     @property
     def any(self) -> bool:
         """Whether anything changes."""
-        return bool(self.hold or self.release or self.suspend is not None)
+        return bool(self.hold or self.release or self.suspend is not None or self.stop)
 
 
 def plan_brakes(seen: Seen) -> Brakes:
-    """Brakes follow the annotation and spec.suspend, whatever else is wrong with the spec."""
+    """Brakes follow the annotations and spec.suspend, whatever else is wrong with the spec."""
     target = f"{seen.namespace}/{seen.name}"
     ours = [each for each in seen.holds if each.scope == "Campaign" and each.target == target]
     by_note = [each for each in ours if each.actor == BY_ANNOTATION]
@@ -118,7 +122,10 @@ def plan_brakes(seen: Seen) -> Brakes:
     suspend = None
     if seen.run is not None and seen.run.is_open and seen.run.stopped_at is None and seen.run.suspended != seen.suspend:
         suspend = seen.suspend
-    return Brakes(tuple(hold), tuple(release), suspend)
+    stop, ordered = None, seen.ordered
+    if ordered is not None and ordered.is_open and ordered.stopped_at is None:
+        stop = (ordered.id, (stop_order(seen.stop or "") or (0, ""))[1])
+    return Brakes(tuple(hold), tuple(release), suspend, stop)
 
 
 def plan_absence(run: RunView, holds: tuple[HoldView, ...], *, many: bool) -> Brakes:
@@ -251,6 +258,8 @@ def _degraded(seen: Seen) -> Condition:
     run = seen.run
     if seen.ledger.regressed is not None:
         return Condition(Reason.LEDGER_REGRESSED, f"The ledger went backwards: {seen.ledger.regressed}.")
+    if seen.stop is not None and seen.ordered is None:
+        return Condition(Reason.STOP_NOT_OBEYED, _stop_trouble(seen.stop, run))
     if seen.refusal is not None:
         return Condition(seen.refusal.reason, seen.refusal.message)
     if seen.frozen_changed and run is not None and run.is_open:
@@ -263,6 +272,14 @@ def _degraded(seen: Seen) -> Condition:
         reason = Reason.REFERENCE_NOT_FOUND if seen.verdict.missing else Reason.INVALID_SPEC
         return Condition(Reason.NOT_ACCEPTED, f"It is not valid ({reason}); see the condition Valid.")
     return Condition(Reason.AS_EXPECTED, "Nothing is out of order.")
+
+
+def _stop_trouble(annotation: str, run: RunView | None) -> str:
+    order = stop_order(annotation)
+    its = "it has no run yet" if run is None else f"its run is {run.id}"
+    if order is None:
+        return f"{STOP_ANNOTATION} does not begin with the number of a run; {its}. Nothing was stopped."
+    return f"{STOP_ANNOTATION} names run {order[0]}, which is none of this campaign; {its}. Nothing was stopped."
 
 
 def _missed(run: RunView) -> bool:

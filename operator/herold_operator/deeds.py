@@ -9,7 +9,7 @@ from herold.ledger.runs import Started, change_run, start_run
 from herold.ledger.senders import sync_sender
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
-from herold_operator.annotations import ACTOR
+from herold_operator.annotations import ACTOR, BY_STOP
 from herold_operator.campaigns import Brakes
 from herold_operator.ledger import RunView, read_run
 
@@ -26,6 +26,8 @@ def apply_brakes(connection: Connection, campaign: str, run: RunView | None, bra
                 continue  # somebody was faster
         if brakes.suspend is not None and run is not None:
             change_run(connection, run.id, "suspend" if brakes.suspend else "resume", actor=ACTOR)
+        if brakes.stop is not None:
+            change_run(connection, brakes.stop[0], "stop", actor=BY_STOP, reason=brakes.stop[1])
 
 
 def start(connection: Connection, resolved: ResolvedCampaign, key: bytes) -> tuple[Started, RunView | None]:

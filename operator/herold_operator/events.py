@@ -50,6 +50,7 @@ class EventReason(StrEnum):
     TOO_MANY_RECIPIENTS = "TooManyRecipients"
     NOBODY_TO_REACH = "NobodyToReach"
     START_REFUSED = "StartRefused"
+    STOP_NOT_OBEYED = "StopNotObeyed"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     LEDGER_BACK = "LedgerBack"
     LEDGER_REGRESSED = "LedgerRegressed"
@@ -89,6 +90,7 @@ EVENTS: dict[EventReason, Sentence] = {
     EventReason.TOO_MANY_RECIPIENTS: Sentence(_W, "The audience is greater than allowed; nothing was sent."),
     EventReason.NOBODY_TO_REACH: Sentence(_W, "Nobody is left to get it."),
     EventReason.START_REFUSED: Sentence(_W, "The ledger refused to start the run."),
+    EventReason.STOP_NOT_OBEYED: Sentence(_W, "A stop was not obeyed:"),
     EventReason.LEDGER_UNAVAILABLE: Sentence(_W, "The ledger does not answer the operator."),
     EventReason.LEDGER_BACK: Sentence(_N, "The ledger answers again."),
     EventReason.LEDGER_REGRESSED: Sentence(_W, "All sending has stopped."),
@@ -132,6 +134,7 @@ TOLD: dict[Reason, EventReason] = {
     Reason.TOO_MANY_RECIPIENTS: EventReason.TOO_MANY_RECIPIENTS,
     Reason.NOBODY_TO_REACH: EventReason.NOBODY_TO_REACH,
     Reason.START_REFUSED: EventReason.START_REFUSED,
+    Reason.STOP_NOT_OBEYED: EventReason.STOP_NOT_OBEYED,
     Reason.LEDGER_UNAVAILABLE: EventReason.LEDGER_UNAVAILABLE,
     Reason.LEDGER_REGRESSED: EventReason.LEDGER_REGRESSED,
 }
@@ -145,6 +148,7 @@ ENDED: dict[Reason, EventReason] = {
     Reason.LEDGER_REGRESSED: EventReason.LEDGER_ACCEPTED,
 }
 _HOLDS = (Reason.HELD, Reason.LOOKS_LIKE_REPEAT, Reason.MASS_DELETION)
+_ANEW = (*_HOLDS, Reason.STOP_NOT_OBEYED)
 _MISTAKES = (Reason.INVALID_SPEC, Reason.REFERENCE_NOT_FOUND, Reason.FROZEN_FIELD_CHANGED, Reason.ALREADY_RAN)
 # Their sentence says it all.
 _PLAIN = frozenset((Reason.ACCEPTED, Reason.SPEC_SUSPEND, Reason.FINISHING))
@@ -205,7 +209,7 @@ def _is_news(reason: Reason, before: Mapping[str, Any], now: Mapping[str, Any]) 
     if before["message"] == now["message"]:
         return False
     edited = before["observedGeneration"] != now["observedGeneration"]
-    return reason in _HOLDS or (edited and reason in _MISTAKES)
+    return reason in _ANEW or (edited and reason in _MISTAKES)
 
 
 def _detail(reason: Reason, message: str, status: Mapping[str, Any]) -> str:

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     LEDGER_REGRESSED = "LedgerRegressed"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     START_REFUSED = "StartRefused"
+    STOP_NOT_OBEYED = "StopNotObeyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,12 @@ MEANINGS: dict[Reason, Meaning] = {
         "The ledger does not answer the operator. Temporary: it tries again by itself. Workers go by their own "
         "connections.",
         "Look at PostgreSQL; counts are as old as they were.",
+    ),
+    Reason.STOP_NOT_OBEYED: Meaning(
+        _D,
+        "True",
+        "The annotation `herold.dev/stop` does not name a run of this campaign; nothing was stopped.",
+        "Write the number of the run (`.status.run.id`) and a reason, or take the annotation away.",
     ),
     Reason.START_REFUSED: Meaning(_D, "True", "The ledger refused to start the run.", "See the message."),
 }

@@ -15,7 +15,7 @@ from herold.errors import HeroldError, NotFound, Refused, Temporary
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.sender import SenderProfile
-from herold_operator.annotations import HOLD_ANNOTATION
+from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_order
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.attribution import ATTRIBUTED, attribute
 from herold_operator.breaker import Breaker
@@ -41,7 +41,7 @@ from herold_operator.journal import Journal
 from herold_operator.judging import Judge, Verdict, sentence
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
-from herold_operator.lookout import Lookout, backlog_of
+from herold_operator.lookout import Lookout, backlog_of, campaign_of
 from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
 from herold_operator.telling import Teller
@@ -62,6 +62,7 @@ class _Memory:
     refusal: Refusal | None = None
     asked: tuple[str, int, str] | None = None  # digest, run and its state for which the ledger was asked
     frozen_changed: tuple[str, ...] = ()
+    stop: str | None = None  # an annotation for which the ledger was looked at anew
     written: float = 0.0
 
 
@@ -223,6 +224,9 @@ class Reconciler:
             return
         snapshot = self.lookout.snapshot or await self.lookout.look()
         seen = self._see(key, item, verdict, snapshot, memory)
+        if seen.stop is not None and seen.ordered is None and seen.stop != memory.stop:
+            memory.stop = seen.stop  # the run that it names may be younger than the snapshot
+            seen = self._see(key, item, verdict, await self.lookout.look(), memory)
         brakes = plan_brakes(seen)
         if brakes.any:
             await self._brake(seen.namespace, seen.name, seen.run, brakes)
@@ -273,13 +277,16 @@ class Reconciler:
         if run is None or not run.is_open or run.intent_digest == verdict.digest:
             memory.frozen_changed = ()
         lead = timedelta(seconds=self.settings.freeze_lead)
+        annotations = item["metadata"].get("annotations") or {}
         return Seen(
             namespace=key[1],
             name=name,
             generation=item["metadata"]["generation"],
             occurrence=occurrence,
             suspend=spec.get("suspend") is True,
-            hold=(item["metadata"].get("annotations") or {}).get(HOLD_ANNOTATION),
+            hold=annotations.get(HOLD_ANNOTATION),
+            stop=annotations.get(STOP_ANNOTATION),
+            ordered=_ordered(key, annotations.get(STOP_ANNOTATION), snapshot, run),
             verdict=verdict,
             run=run,
             holds=snapshot.holds_on(key[1], name, run.sender if run else _sender_of(verdict.resolved)),
@@ -299,6 +306,7 @@ class Reconciler:
             held=len(brakes.hold),
             released=len(brakes.release),
             suspend=brakes.suspend,
+            stop=brakes.stop[0] if brakes.stop else None,
         )
 
     async def _start(self, key: Key, seen: Seen, memory: _Memory) -> tuple[bool, RunView | None]:
@@ -420,7 +428,20 @@ class Reconciler:
 
 def _is_braked(item: Mapping[str, Any]) -> bool:
     annotations = item["metadata"].get("annotations") or {}
-    return HOLD_ANNOTATION in annotations or (item.get("spec") or {}).get("suspend") is True
+    return (
+        HOLD_ANNOTATION in annotations
+        or STOP_ANNOTATION in annotations
+        or (item.get("spec") or {}).get("suspend") is True
+    )
+
+
+def _ordered(key: Key, annotation: str | None, snapshot: Snapshot, fresher: RunView | None) -> RunView | None:
+    """The run of this campaign that the annotation wants stopped."""
+    order = stop_order(annotation) if annotation is not None else None
+    if order is None:
+        return None
+    run = fresher if fresher is not None and fresher.id == order[0] else snapshot.by_id.get(order[0])
+    return run if run is not None and campaign_of(run) == key else None
 
 
 def _sender_of(resolved: ResolvedCampaign | None) -> str | None:

@@ -172,12 +172,12 @@ _CHANGES: dict[Change, LiteralString] = {
 }
 
 
-def change_run(connection: Connection, run_id: int, change: Change, *, actor: str) -> None:
-    """Suspend, resume, or stop for good. Raises Refused when the run is over."""
+def change_run(connection: Connection, run_id: int, change: Change, *, actor: str, reason: str = "") -> None:
+    """Suspend, resume, or stop for good; why stands in the audit. Raises Refused when the run is over."""
     with connection.transaction():
         if connection.execute(_CHANGES[change], (run_id,)).rowcount == 0:
             raise Refused("RunIsOver", f"run {run_id} is closed or stopped, it can't {change}")
-        audit(connection, actor, change.capitalize(), f"run {run_id}", {})
+        audit(connection, actor, change.capitalize(), f"run {run_id}", {"reason": reason} if reason else {})
 
 
 def pinned(connection: Connection, run_id: int) -> ResolvedCampaign:
