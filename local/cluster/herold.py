@@ -16,13 +16,13 @@ import yaml
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, Layout
+from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, Layout
+from local.cluster.logins import Login, build_logins, build_script
 from local.cluster.platform import build_manifest
 from local.cluster.progress import Progress, wait_until
 
 from herold.errors import Temporary
 
-SENDERS_NAMESPACE = "herold-senders"
 SHARED_NAMESPACE = "campaigns-shared"
 RELAY_HOST = f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local"
 RELAY_AUTHORITY = "herold-relay-ca"
@@ -31,13 +31,6 @@ DEPLOY = CHECKOUT / "operator" / "deploy"
 SHARED = CHECKOUT / "gitops" / "campaigns" / "test" / "shared"
 OPERATOR = "herold-operator"
 PATIENCE = 180.0
-# For psql: it runs each answer of \gexec as a statement, and quotes the password itself.
-DATABASE = r"""
-SELECT 'CREATE ROLE herold LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'herold') \gexec
-ALTER ROLE herold PASSWORD :'password';
-SELECT 'CREATE DATABASE herold OWNER herold' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'herold') \gexec
-"""
-
 Item = dict[str, Any]
 
 
@@ -56,9 +49,11 @@ def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progres
         _apply(kubectl, [*crds, *namespaces])
         names = [f"crd/{item['metadata']['name']}" for item in crds]
         kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
-        password = add_secrets(layout, kubectl)
+        add_secrets(layout, kubectl)
+        logins = build_logins(build_brands())
+        passwords = add_passwords(kubectl, logins)
     with progress.step("the ledger has its schema"):
-        make_database(kubectl, password)
+        make_database(kubectl, logins, passwords)
         _apply(kubectl, [job])
         wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
     with progress.step("the operator works"):
@@ -75,6 +70,8 @@ def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progres
             seconds=PATIENCE,
             hint=hint,
         )
+    # Before there were logins by kind of workload, workers had the owner's.
+    kubectl("delete", "secret", "herold-database", "-n", SENDERS_NAMESPACE, "--ignore-not-found")
 
 
 def build_namespaces() -> list[Item]:
@@ -115,21 +112,31 @@ def build_route() -> Item:
     return {"host": RELAY_HOST, "port": 25, "tls": "StartTls", "caRef": {"name": RELAY_AUTHORITY}}
 
 
-def add_secrets(layout: Layout, kubectl: Kubectl) -> str:
-    """Keys and passwords, made once on the cluster. The password of the ledger's role."""
+def build_brands() -> set[str]:
+    """Brands of the platform's senders."""
+    return {item["spec"]["brand"] for item in build_shared() if item["kind"] == "SenderProfile"}
+
+
+def add_secrets(layout: Layout, kubectl: Kubectl) -> None:
+    """Keys, made once on the cluster."""
     key = _known(kubectl, PLATFORM_NAMESPACE, "herold-key", "key") or secrets.token_hex(32)
-    password = _known(kubectl, PLATFORM_NAMESPACE, "herold-database", "password") or secrets.token_urlsafe(24)
     dkim = _known(kubectl, SENDERS_NAMESPACE, "shop-dkim", "tls.key") or _dkim_key()
-    url = f"postgresql://herold:{password}@postgres.{PLATFORM_NAMESPACE}.svc.cluster.local:5432/herold"
     items = [
         build_secret(SENDERS_NAMESPACE, "shop-dkim", {"tls.key": dkim}),
         build_secret(SENDERS_NAMESPACE, RELAY_AUTHORITY, {"ca.crt": (layout.pki / "ca.crt").read_text()}),
-        build_secret(SENDERS_NAMESPACE, "herold-database", {"url": url}),
-        build_secret(PLATFORM_NAMESPACE, "herold-database", {"url": url, "password": password}),
     ]
     items += [build_secret(each, "herold-key", {"key": key}) for each in (SENDERS_NAMESPACE, PLATFORM_NAMESPACE)]
     _apply(kubectl, items)
-    return password
+
+
+def add_passwords(kubectl: Kubectl, logins: Iterable[Login]) -> dict[str, str]:
+    """The logins' Secrets; passwords by name of the login, made once on the cluster."""
+    passwords = {
+        login.name: _known(kubectl, login.namespace, login.secret, "password") or secrets.token_urlsafe(24)
+        for login in logins
+    }
+    _apply(kubectl, [build_secret(each.namespace, each.secret, each.data(passwords[each.name])) for each in logins])
+    return passwords
 
 
 def build_secret(namespace: str, name: str, data: Mapping[str, str], *, kind: str = "Opaque") -> Item:
@@ -139,19 +146,11 @@ def build_secret(namespace: str, name: str, data: Mapping[str, str], *, kind: st
     return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "data": encoded}
 
 
-def make_database(kubectl: Kubectl, password: str) -> None:
-    """The ledger's role and database, unless they are there; the password is that of the secret."""
+def make_database(kubectl: Kubectl, logins: Iterable[Login], passwords: Mapping[str, str]) -> None:
+    """The ledger's database and its logins, unless they are there; passwords are those of the secrets."""
     psql = ("psql", "-h", "/tmp", "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-")  # noqa: S108 -- in the pod
-    kubectl(
-        "exec",
-        "-i",
-        "-n",
-        PLATFORM_NAMESPACE,
-        "postgres-0",
-        "--",
-        *psql,
-        given=f"\\set password {password}\n{DATABASE}",
-    )
+    words = ("exec", "-i", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", *psql)
+    kubectl(*words, given=build_script(logins, passwords))
 
 
 def _dkim_key() -> str:

@@ -25,6 +25,7 @@ CGROUP = "herold"
 CNI_NETWORK = "herold"
 
 PLATFORM_NAMESPACE = "herold-platform"
+SENDERS_NAMESPACE = "herold-senders"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,10 @@ class OperatorSettings(BaseModel):
         default=60.0, ge=0, le=3600, description="Workers stay this long with nothing to do for them."
     )
     database_secret: str = Field(
-        default="herold-database", description="Secret in the workers' namespace whose `url` is the ledger's address."
+        default="herold-database-worker-{brand}",
+        pattern=r"^([-.a-z0-9]|\{brand\})+$",
+        description="Secret in the workers' namespace whose `url` is the ledger's address; `{brand}` stands for the "
+        "brand of their SenderProfile.",
     )
     freeze_lead: int = Field(
         default=900, ge=0, le=86_400, description="The audience freezes this long before the first message falls due."

@@ -30,7 +30,7 @@ TERMINATION_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What all workers have in common."""
+    """What all workers have in common. `database_secret` may have `{brand}` in it."""
 
     namespace: str
     image: str
@@ -97,6 +97,8 @@ def build_worker_deployment(sender: SenderProfile, replicas: int, platform: Plat
 
 def _pod(sender: SenderProfile, platform: Platform) -> dict[str, Any]:
     secrets = _secrets(sender)
+    # A login for each brand: what a worker is given opens no other brand's mail.
+    database_secret = platform.database_secret.replace("{brand}", sender.spec.brand)
     environment = {
         "HEROLD_SECRETS_DIR": SECRETS,
         "HEROLD_STATE_DIR": STATE,
@@ -126,7 +128,7 @@ def _pod(sender: SenderProfile, platform: Platform) -> dict[str, Any]:
                     *({"name": name, "value": value} for name, value in environment.items()),
                     {
                         "name": "HEROLD_DATABASE_URL",
-                        "valueFrom": {"secretKeyRef": {"name": platform.database_secret, "key": "url"}},
+                        "valueFrom": {"secretKeyRef": {"name": database_secret, "key": "url"}},
                     },
                 ],
                 "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.cluster.herold import SENDERS_NAMESPACE, SHARED
+from local.cluster.herold import SHARED
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import PLATFORM_NAMESPACE
+from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
 from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.progress import wait_until
 
@@ -157,7 +157,7 @@ def build_import(crowd: Crowd) -> Item:
     """The Job that imports them."""
     words = ["contacts", "import", "/files/people.csv", "--schema-from", "/files/contact-schema.yaml"]
     words += ["--source", "e2e", "--rejects", "/tmp/rejects"]
-    secret = {"secretKeyRef": {"name": "herold-database", "key": "url"}}
+    secret = {"secretKeyRef": {"name": "herold-database-contacts", "key": "url"}}
     container = {
         "name": "import",
         "image": HEROLD_IMAGE,

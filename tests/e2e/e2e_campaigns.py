@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from local.cluster.herold import SENDERS_NAMESPACE
+from local.cluster.layout import SENDERS_NAMESPACE
 from local.cluster.progress import wait_until
 
 from e2e.cluster import Cluster

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from herold.cli.command import Group, as_format, confirm, with_actor, with_yes
 
+if TYPE_CHECKING:
+    from herold.settings import Settings
+
 
 @click.group("ledger", cls=Group, examples=("herold ledger migrate", "herold ledger check"))
 def ledger() -> None:
-    """Make, check and accept the ledger.
+    """Make, check and accept the ledger; give logins their rights.
 
     Without HEROLD_DATABASE_URL the embedded PostgreSQL is the ledger; it is made and migrated by itself.
     """
@@ -19,25 +23,76 @@ def ledger() -> None:
 
 @ledger.command("migrate", examples=("HEROLD_DATABASE_URL=postgresql://… herold ledger migrate",))
 def migrate() -> None:
-    """Bring a database to the schema of this program, and make a new one this installation's own."""
+    """Bring a database to the schema of this program, and make a new one this installation's own.
+
+    As the owner of the schema. Each kind of workload has a database role, which gets its rights here; where the owner
+    may not make roles, the SQL that a DBA must run is said.
+    """
+    from herold.cli.output import note
     from herold.ledger.database import SCHEMA_VERSION, connect
     from herold.ledger.database import migrate as apply
     from herold.ledger.installation import adopt, read_key
+    from herold.ledger.roles import apply_grants
     from herold.processes.ledger import open_ledger
     from herold.settings import read_settings
 
     settings = read_settings()
     applied: list[int] = []
+    undone: list[str] = []
     if settings.database_url is None:
         with open_ledger(settings):
             pass
     else:
         key = read_key(settings)
-        with connect(settings.database_url) as connection:
+        with connect(settings.database_url) as connection, connection.transaction():
             applied = apply(connection)
             adopt(connection, settings, key)
+            # In one transaction: what is new is nobody's before its rights are.
+            undone = apply_grants(connection)
     what = f"applied {', '.join(map(str, applied))}" if applied else "nothing to do"
     click.echo(f"{what}; the ledger of {settings.installation} ({settings.environment}) has schema {SCHEMA_VERSION}")
+    if undone:
+        note("the database roles are not complete, and this user may not make them; the owner of the schema may all")
+        note("  hint: a DBA runs `herold ledger roles --sql | psql`, then run herold ledger migrate again")
+
+
+@ledger.command("roles", examples=("herold ledger roles", "herold ledger roles --sql | psql -d herold"))
+@click.option("--sql", "as_sql", is_flag=True, help="Print what a DBA must run where the owner may not make roles.")
+@as_format("table", "json")
+def roles(format_: str, *, as_sql: bool) -> None:
+    """The database roles, one for each kind of workload; docs/reference/database-roles.md has what each may.
+
+    They are groups that can't log in. A login gets its rights from one of them: GRANT herold_worker TO its_name.
+    """
+    from herold.cli.output import print_json, print_table
+    from herold.ledger.roles import ROLES, build_groups, missing_groups
+    from herold.processes.ledger import open_ledger
+    from herold.settings import read_settings
+
+    settings = read_settings()
+    if as_sql:
+        click.echo(build_groups(), nl=False)
+        for statement in _database_statements(settings):
+            click.echo(f"{statement};")
+        return
+    with open_ledger(settings) as opened:
+        missing = missing_groups(opened.connection)
+    rows = [{"role": role.group, "work": role.work, "present": role.group not in missing} for role in ROLES]
+    if format_ == "json":
+        print_json(rows)
+    else:
+        print_table(("ROLE", "PRESENT", "WORK"), [(row["role"], row["present"], row["work"]) for row in rows])
+
+
+def _database_statements(settings: Settings) -> list[str]:
+    """What the owner of the database does, where the settings name one."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    from herold.ledger.roles import build_database_grants
+
+    named = conninfo_to_dict(settings.database_url) if settings.database_url else {}
+    database, owner = named.get("dbname"), named.get("user")
+    return build_database_grants(str(database), str(owner)) if database and owner else []
 
 
 @ledger.command("check", examples=("herold ledger check", "herold ledger check -o json"))

@@ -1,0 +1,88 @@
+"""The database's logins: one for each kind of workload, each with a Secret in the one namespace where it works.
+
+A password is made once on the cluster and stays; what a login may do is set anew by every `make up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
+
+from herold.ledger.roles import ROLES, build_database_grants, build_groups
+
+DATABASE = OWNER = "herold"
+HOST = f"postgres.{PLATFORM_NAMESPACE}.svc.cluster.local"
+
+
+@dataclass(frozen=True)
+class Login:
+    """`secret` in `namespace` has its `url` and `password`; `roles` are those of herold.ledger.roles."""
+
+    name: str
+    secret: str
+    namespace: str
+    roles: tuple[str, ...]
+
+    def data(self, password: str) -> dict[str, str]:
+        """What its Secret holds."""
+        return {"url": f"postgresql://{self.name}:{password}@{HOST}:5432/{DATABASE}", "password": password}
+
+
+def build_logins(brands: Iterable[str]) -> tuple[Login, ...]:
+    """All of them: the owner of the schema first, who migrates; then the workloads, workers by brand."""
+    platform = PLATFORM_NAMESPACE
+    return (
+        Login(OWNER, "herold-database", platform, ()),
+        Login("pod_operator", "herold-database-operator", platform, ("operator", "builder")),
+        Login("pod_builder", "herold-database-builder", platform, ("builder",)),
+        Login("pod_reader", "herold-database-reader", platform, ("reader",)),
+        Login("pod_contacts", "herold-database-contacts", platform, ("contacts",)),
+        *(
+            Login(f"pod_worker_{brand}", f"herold-database-worker-{brand}", SENDERS_NAMESPACE, ("worker",))
+            for brand in sorted(brands)
+        ),
+    )
+
+
+# What still needs more than its role has: it works as the owner for as long.
+AS_OWNER = ("operator", "builder", "worker")
+
+
+# For psql, which runs each answer of \gexec as a statement, and quotes names and passwords itself.
+_MAKE_LOGIN = r"""
+SELECT format('CREATE ROLE %I LOGIN', :'login') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'login') \gexec
+ALTER ROLE :"login" PASSWORD :'password';
+"""
+_MAKE_DATABASE = r"""
+SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'owner')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
+"""
+
+
+def build_script(logins: Iterable[Login], passwords: Mapping[str, str]) -> str:
+    """For psql, as the cluster's administrator: the database with its owner, groups, logins. It may run again.
+
+    Passwords are in the script, which goes in by standard input.
+    """
+    lines = [build_groups()]
+    for login in logins:
+        lines += [f"\\set login {login.name}", f"\\set password {passwords[login.name]}", _MAKE_LOGIN]
+    lines += [f"\\set database {DATABASE}", f"\\set owner {OWNER}", _MAKE_DATABASE]
+    lines += [f"{statement};" for statement in build_database_grants(DATABASE, OWNER)]
+    for login in logins:
+        if login.name == OWNER:
+            continue
+        groups = [role.group for role in ROLES if role.name in login.roles]
+        others = [role.group for role in ROLES if role.name not in login.roles]
+        as_owner = bool(set(login.roles) & set(AS_OWNER))
+        (groups if as_owner else others).append(OWNER)
+        lines += [
+            f'GRANT CONNECT ON DATABASE {DATABASE} TO "{login.name}";',
+            f'GRANT {", ".join(groups)} TO "{login.name}";',
+            f'REVOKE {", ".join(others)} FROM "{login.name}";',
+            # What it makes must be the owner's.
+            f'ALTER ROLE "{login.name}" ' + (f"SET role = {OWNER};" if as_owner else "RESET role;"),
+        ]
+    return "\n".join(lines) + "\n"
