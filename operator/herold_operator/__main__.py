@@ -7,8 +7,8 @@ import signal
 import sys
 
 from herold.errors import HeroldError
+from herold.journal import Journal
 from herold_operator.health import Health, serve_health
-from herold_operator.journal import Journal
 from herold_operator.leadership import Leadership
 from herold_operator.running import lead
 from herold_operator.settings import read_operator_settings
@@ -21,7 +21,7 @@ def main() -> int:
     except HeroldError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    journal = Journal(settings.log_level)
+    journal = Journal("operator", settings.log_level)
     journal.take_over()
 
     async def run() -> None:

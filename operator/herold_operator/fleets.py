@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from herold.errors import NotFound
+from herold.journal import Journal
 from herold.resources.meta import Key
 from herold.resources.sender import SenderProfile
 from herold_operator.api import KubernetesApi
-from herold_operator.journal import Journal
 from herold_operator.ledger import Backlog
 from herold_operator.settings import OperatorSettings
 from herold_operator.workers import (

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from herold.errors import HeroldError, NotFound
+from herold.journal import Journal
 from herold_operator.api import Conflict, KubernetesApi, load_configuration
-from herold_operator.journal import Journal
 from herold_operator.settings import OperatorSettings
 
 LOST = 70  # exit code, EX_SOFTWARE

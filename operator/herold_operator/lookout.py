@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass, field
 
 from herold.errors import HeroldError
+from herold.journal import Journal
 from herold.resources.campaign import Campaign
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF
 from herold.resources.sender import SenderProfile
 from herold_operator.fleets import Fleets
-from herold_operator.journal import Journal
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, started_by_us
 from herold_operator.world import World

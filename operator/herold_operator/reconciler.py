@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from herold.errors import HeroldError, NotFound, Refused, Temporary
+from herold.journal import Journal, place_of
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.sender import SenderProfile
@@ -37,7 +38,6 @@ from herold_operator.deeds import apply_brakes, start, sync
 from herold_operator.events import EventReason, Happening, plan_events
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
-from herold_operator.journal import Journal
 from herold_operator.judging import Judge, Verdict, sentence
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
@@ -152,7 +152,7 @@ class Reconciler:
                     kind=key[0],
                     resource=f"{key[1]}/{key[2]}",
                     error=type(error).__name__,
-                    where=_where(error),
+                    where=place_of(error),
                 )
             finally:
                 self.queue.done(key, failed=failed)
@@ -467,13 +467,3 @@ def _lasting(status: Mapping[str, Any]) -> dict[str, Any]:
 def _numbers(status: Mapping[str, Any]) -> tuple[Any, ...]:
     mirror = {name: value for name, value in status.get("ledger", {}).items() if name != "observedTime"}
     return status.get("counts"), status.get("nextSendTime"), mirror
-
-
-def _where(error: BaseException) -> str:
-    """File and line where it was raised."""
-    trace = error.__traceback__
-    place = ""
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place

@@ -1,4 +1,4 @@
-"""`python -m herold_operator.reference [--check] [--root FOLDER]`: writes docs/reference/operator.md."""
+"""`python -m herold_operator.reference [--check] [--root FOLDER]`: writes its pages of docs/reference."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import sys
 from pathlib import Path
 
 from herold_operator.events import reference_lines
+from herold_operator.log_page import logs_page
 from herold_operator.reasons import reference_page
 from herold_operator.settings import PREFIX, OperatorSettings
 
-PAGE = Path("docs") / "reference" / "operator.md"
+FOLDER = Path("docs") / "reference"
 
 
-def page() -> str:
-    """The whole page: conditions and reasons, Events, settings."""
+def pages() -> dict[str, str]:
+    """Every page that is generated here, by its file's name."""
+    return {"operator.md": operator_page(), "logs.md": logs_page()}
+
+
+def operator_page() -> str:
+    """Conditions and reasons, Events, settings."""
     lines = [
         reference_page(),
         *reference_lines(),
@@ -34,21 +40,24 @@ def page() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with `--check` only say whether it is stale (exit code 1)."""
+    """Write the pages, or with `--check` only say which are stale (exit code 1)."""
     parser = argparse.ArgumentParser(prog="python -m herold_operator.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when one is stale")
     parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
     options = parser.parse_args(arguments)
-    path, content = options.root / PAGE, page()
-    if path.is_file() and path.read_text(encoding="utf-8") == content:
-        return 0
-    if options.check:
-        print(f"{PAGE} is stale: run `make generate`", file=sys.stderr)
-        return 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
-    print(f"wrote {PAGE}")
-    return 0
+    are_stale = False
+    for name, content in pages().items():
+        path = options.root / FOLDER / name
+        if path.is_file() and path.read_text(encoding="utf-8") == content:
+            continue
+        are_stale = True
+        if options.check:
+            print(f"{FOLDER / name} is stale: run `make generate`", file=sys.stderr)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+            print(f"wrote {FOLDER / name}")
+    return 1 if options.check and are_stale else 0
 
 
 if __name__ == "__main__":

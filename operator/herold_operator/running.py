@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from herold.errors import HeroldError
+from herold.journal import Journal
 from herold.resources import KINDS
 from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
 from herold_operator.fleets import Fleets
 from herold_operator.health import Health
-from herold_operator.journal import Journal
 from herold_operator.ledger import Ledger
 from herold_operator.reconciler import Reconciler
 from herold_operator.settings import OperatorSettings

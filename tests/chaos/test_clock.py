@@ -34,6 +34,6 @@ def test_a_jump_of_the_ledgers_clock_takes_nobodys_work_and_stops_nobody(databas
         world.wait_closed(run_id, 30)
         verdict = world.verdict(run_id)
         said = world.said()
-    assert "lease lost" not in said
+    assert "lease_lost" not in said
     assert verdict.is_clean, verdict
     assert (verdict.accepted, verdict.uncertain) == (3000, [])

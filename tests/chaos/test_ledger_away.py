@@ -47,7 +47,7 @@ def start_again(server: EmbeddedServer) -> None:
 def outage(world: Rig, end: Callable[[EmbeddedServer], None], seconds: float) -> None:
     assert world.server is not None
     end(world.server)
-    wait_until(lambda: '"ledger away"' in world.said(), "a worker notices")
+    wait_until(lambda: '"ledger_is_away"' in world.said(), "a worker notices")
     time.sleep(seconds)  # the length of the outage is what is tested
     start_again(world.server)
     world.reconnect()
@@ -70,7 +70,7 @@ def test_an_outage_of_the_ledger_makes_nothing_uncertain(end: Callable[[Embedded
         status = world.status(run_id)
         said = world.said()
     # Nobody takes the work of somebody who could not renew because there was no ledger.
-    assert "lease lost" not in said
+    assert "lease_lost" not in said
     assert "uncertain after a takeover" not in said
     assert verdict.is_clean, verdict
     assert (verdict.accepted, verdict.uncertain, status.sent) == (3000, [], 3000)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from chaos.rig import rig_on
 
 
@@ -29,3 +35,14 @@ def test_a_worker_with_nothing_to_do_ends_at_once(database: str) -> None:
         idle = world.worker()
         world.wait_registered(1)
         assert world.terminate(idle) == 0
+
+
+def test_a_worker_that_cannot_begin_says_why_in_a_line_like_all_others(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
+    environ |= {"HEROLD_DATABASE_URL": "postgresql://herold:secret@127.0.0.1:1/none", "HEROLD_STATE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "herold.cli", "worker"]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    (line,) = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (ended.returncode, line["event"], line["error"]) == (5, "ended", "Temporary")
+    assert "the ledger does not answer" in line["message"]
+    assert "secret" not in ended.stderr

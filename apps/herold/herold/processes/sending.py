@@ -18,16 +18,16 @@ from typing import IO
 
 import uvloop
 
+from herold.journal import Journal
 from herold.processes.ledger import open_for_sending
 from herold.settings import Settings
-from herold.worker.journal import Journal
 from herold.worker.worker import WorkerSettings, serve
 
 STOP_SECONDS = 60.0
 RESTART_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def run_worker(settings: Settings, *, slots: int, senders: frozenset[int] = frozenset()) -> None:
+def run_worker(settings: Settings, journal: Journal, *, slots: int, senders: frozenset[int] = frozenset()) -> None:
     """Be a worker until SIGTERM. Raises Refused when a guard says no."""
     with open_for_sending(settings) as ledger:
         wanted = WorkerSettings(
@@ -38,7 +38,7 @@ def run_worker(settings: Settings, *, slots: int, senders: frozenset[int] = froz
         gc.set_threshold(100_000, 20, 100)
         # Inside: the embedded server stays for as long as somebody uses it.
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(wanted, Journal(settings.log_level)))
+            runner.run(serve(wanted, journal))
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from herold.journal import Journal
 from herold.ledger.claims import Claim, Kind, Nothing, Receipt, Window, exchange, own_windows, record
 from herold.ledger.database import AsyncConnection, connect_async
 
@@ -28,11 +29,11 @@ class Who(Protocol):
 class Books:
     """One connection to the ledger, opened anew as often as needed."""
 
-    def __init__(self, who: Who, slot: int, url: str, log: Callable[..., None]) -> None:
+    def __init__(self, who: Who, slot: int, url: str, journal: Journal) -> None:
         self._who = who
         self._slot = slot
         self._url = url
-        self._log = log
+        self._journal = journal
         self._ledger: AsyncConnection | None = None
         self._last = 0  # the newest window that this slot was given
 
@@ -59,7 +60,7 @@ class Books:
                 self._last = answer.id
             return answer
         except psycopg.OperationalError as error:
-            self._log("ledger away", error=type(error).__name__)
+            self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
             await self.close()
         # Whether that transaction was committed is unknown. Both ways are safe to walk again.
         if receipt is not None:
@@ -100,7 +101,7 @@ class Books:
             except psycopg.OperationalError as error:
                 await self.close()
                 if tries == 0:
-                    self._log("ledger away", error=type(error).__name__)
+                    self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
                 tries += 1
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections import Counter
 from typing import Protocol
 
 import psycopg
@@ -20,6 +20,7 @@ from herold.audience.allowlist import is_allowed
 from herold.channels.outcome import Outcome, RouteFault
 from herold.channels.smtp import Envelope, RouteFailed, SmtpConnection, SmtpRoute
 from herold.errors import HeroldError
+from herold.journal import Journal
 from herold.ledger.claims import Kind, Nothing, Receipt, Window
 from herold.ledger.holds import hold_run
 from herold.ledger.senders import fault_lane, heal_lane
@@ -50,14 +51,14 @@ class Slot:
     """Claims, sends, records, until its worker stops."""
 
     def __init__(
-        self, number: int, worker: Lanes, url: str, routes: Routes, evidence: Evidence, log: Callable[..., None]
+        self, number: int, worker: Lanes, url: str, routes: Routes, evidence: Evidence, journal: Journal
     ) -> None:
         self.number = number
         self._worker = worker
         self._routes = routes
         self._evidence = evidence
-        self._log = log
-        self._books = Books(worker, number, url, log)
+        self._journal = journal.about(slot=number)
+        self._books = Books(worker, number, url, self._journal)
         self._relay: SmtpConnection | None = None
         self._relay_route: SmtpRoute | None = None
         self._relay_used = 0.0
@@ -118,7 +119,7 @@ class Slot:
                 content = await self._routes.content(ledger, window.run_id)
             except HeroldError as error:
                 # The campaign's fault: it waits for a person, all others go on.
-                self._log("campaign held", run=window.run_id, error=type(error).__name__)
+                self._journal.write("error", "campaign_held", run=window.run_id, error=type(error).__name__)
                 await hold_run(ledger, window.run_id, reason=f"CannotCompose: {error.message}")
                 return self._receipt(window, results)
             route = await self._routes.route(ledger, sender)
@@ -135,7 +136,7 @@ class Slot:
                 fault = error.fault
             else:
                 fault = await self._hand_over(relay, window, composed, texts, indexes, place, until, results)
-        await self._judge(window.lane, results, fault)
+        await self._judge(window, results, fault)
         return self._receipt(window, results)
 
     def _compose(self, window: Window, content: Content, results: Results) -> tuple[list[Composed], list[int]]:
@@ -197,12 +198,24 @@ class Slot:
         self._relay_used = time.monotonic()
         return fault
 
-    async def _judge(self, lane: int, results: Results, fault: RouteFault | None) -> None:
+    async def _judge(self, window: Window, results: Results, fault: RouteFault | None) -> None:
         """Pause the lane for the route's fault; a connection that ended after it had served is just opened anew."""
+        lane = window.lane
         worked = "sent" in results.kinds
         if fault is not None:
             await self._hang_up()
-            self._log("route fault", lane=lane, code=fault.code, detail=fault.detail, permanent=fault.permanent)
+            self._journal.write(
+                "error" if fault.permanent else "warning",
+                "route_fault",
+                run=window.run_id,
+                window=window.id,
+                lane=lane,
+                code=fault.code,
+                enhanced=fault.enhanced,
+                # What the relay said may quote the message: it is in the ledger (lane.pause_reason), scrubbed.
+                detail=fault.detail if fault.code == 0 else None,
+                permanent=fault.permanent,
+            )
         with contextlib.suppress(psycopg.OperationalError):
             ledger = await self._books.connected()
             if fault is not None and (fault.permanent or not worked):
@@ -214,7 +227,25 @@ class Slot:
 
     def _receipt(self, window: Window, results: Results) -> Receipt:
         self._worker.count(window.id, results.kinds)
+        if self._journal.is_debug:
+            self._tell(window, results)
         return results.receipt(window)
+
+    def _tell(self, window: Window, results: Results) -> None:
+        ids = {"run": window.run_id, "window": window.id, "lane": window.lane}
+        self._journal.write("debug", "window", **ids, messages=len(results.kinds), **Counter[str](results.kinds))
+        for index, kind in enumerate(results.kinds):
+            if kind in ("deferred", "failed", "uncertain"):
+                self._journal.write(
+                    "debug",
+                    "not_sent",
+                    **ids,
+                    position=window.positions[index],
+                    attempt=window.attempts[index],
+                    kind=kind,
+                    code=results.codes[index],
+                    enhanced=results.enhanced[index],
+                )
 
     async def _relay_to(self, route: SmtpRoute) -> SmtpConnection:
         if self._relay is not None and (not self._relay.is_open or self._relay_route != route):

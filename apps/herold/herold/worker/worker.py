@@ -15,13 +15,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from herold.journal import Journal
 from herold.ledger import leases
 from herold.ledger.claims import Kind
 from herold.ledger.database import AsyncConnection, connect_async
 from herold.ledger.installation import admit
 from herold.ledger.maintenance import maintain
 from herold.worker.evidence import Evidence
-from herold.worker.journal import Journal
 from herold.worker.recovery import Recovery
 from herold.worker.routes import Routes
 from herold.worker.slot import Slot
@@ -56,7 +56,7 @@ class Worker:
         self.lost = False
         self.counts: Counter[str] = Counter()
         self._settings = settings
-        self._journal = journal
+        self._journal = journal.about(worker=self.worker)
         self._evidence = Evidence(settings.evidence_dir, self.worker, settings.slots)
         self._routes = Routes(settings.key, settings.secrets_dir)
         self._recovery = Recovery(self.worker, settings.evidence_dir)
@@ -67,7 +67,7 @@ class Worker:
         self._domain_holds: int | None = None
         self._ledger: AsyncConnection | None = None
         self._slots = [
-            Slot(number, self, settings.url, self._routes, self._evidence, journal.write)
+            Slot(number, self, settings.url, self._routes, self._evidence, self._journal)
             for number in range(settings.slots)
         ]
 
@@ -98,7 +98,7 @@ class Worker:
     async def admit(self, ledger: AsyncConnection) -> None:
         """Every new connection may lead to a ledger that was restored: its claims stop before the first one."""
         if not await admit(ledger, self._settings.fence_file, self._last_window):
-            self._journal.write("ledger regressed")
+            self._journal.write("error", "ledger_regressed")
 
     # Life -------------------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class Worker:
         self._ledger = await self._connect()
         self.epoch = await leases.register(self._ledger, self.worker, host=socket.gethostname(), pid=os.getpid())
         self._lease_until = began + LEASE_SECONDS
-        self._journal.write("worker started", worker=str(self.worker), slots=len(self._slots))
+        self._journal.write("info", "started", slots=len(self._slots))
         others = [asyncio.create_task(self._beat_until_cancelled(began)), asyncio.create_task(self._keep_books())]
         slots = [asyncio.create_task(slot.run()) for slot in self._slots]
         try:
@@ -131,7 +131,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
             await self._end()
-        self._journal.write("worker ended", worker=str(self.worker), lost=self.lost, **self.counts)
+        self._journal.write("info", "stopped", lost=self.lost, **self.counts)
 
     async def _end(self) -> None:
         with contextlib.suppress(psycopg.OperationalError):
@@ -160,7 +160,7 @@ class Worker:
                     await self.admit(self._ledger)
                     await self._look(self._ledger)
             except (psycopg.OperationalError, TimeoutError) as error:
-                self._journal.write("ledger away", error=type(error).__name__)
+                self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
                 if self._ledger is not None:
                     with contextlib.suppress(Exception):
                         await self._ledger.close()
@@ -172,7 +172,7 @@ class Worker:
             self._lease_until = now + LEASE_SECONDS
         else:
             self._lease_until = 0.0
-            self._journal.write("lease lost", worker=str(self.worker))
+            self._journal.write("error", "lease_lost")
             self._brake_all()
             self.lose_lease()
 
@@ -210,11 +210,11 @@ class Worker:
                         ledger = await self._connect()
                     uncertain = await self._recovery.step(ledger)
                     if uncertain:
-                        self._journal.write("uncertain after a takeover", messages=uncertain)
+                        self._journal.write("warning", "uncertain_after_takeover", messages=uncertain)
                     for run_id in await maintain(ledger):
-                        self._journal.write("run closed", run=run_id)
+                        self._journal.write("info", "run_closed", run=run_id)
                 except psycopg.OperationalError as error:
-                    self._journal.write("ledger away", error=type(error).__name__)
+                    self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
                     if ledger is not None:
                         await ledger.close()
                 await asyncio.sleep(MAINTAIN_SECONDS)

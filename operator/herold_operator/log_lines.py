@@ -1,0 +1,28 @@
+"""Every line that the operator logs: what it says. docs/reference/logs.md has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LINES: Mapping[str, str] = {
+    "started": "The replica is up and asks for the Lease.",
+    "leading": "It holds the Lease, and works.",
+    "leadership_lost": "The Lease could not be renewed in time: the process ends at once, another replica leads.",
+    "lease_not_asked": "The API did not answer when the Lease was asked for; it is asked again.",
+    "lease_not_released": "The Lease could not be given back; the other replica begins when it runs out.",
+    "stopped": "It ended as it should.",
+    "ended": "It ended for the reason given.",
+    "list_failed": "A list of resources failed; it is asked again.",
+    "changed_meanwhile": "The resource changed during a visit; it is visited again (debug).",
+    "reconcile_failed": "A visit failed for the reason given; it is tried again, later each time.",
+    "reconcile_broke": "A visit failed in a way that nobody foresaw: a defect, please report `error` and `where`.",
+    "run_started": "The audience of a campaign is frozen.",
+    "start_refused": "The ledger refused to start a run; the condition Degraded says why.",
+    "brakes": "Holds were put on or taken off, or a run was suspended or resumed.",
+    "campaign_vanished": "A campaign with an open run was deleted: the run pauses. `error`: many at once.",
+    "workers": "The number of a sender's workers was changed.",
+    "ledger_is_away": "The ledger does not answer; it is asked again every tick.",
+    "ledger_is_back": "It answers again, after so many seconds.",
+    "ledger_regressed": "The ledger knows less than a status: all sending has stopped.",
+    "library": "A warning of a library.",
+}
