@@ -24,5 +24,7 @@ LINES: Mapping[str, str] = {
     "ledger_is_away": "The ledger does not answer; it is asked again every tick.",
     "ledger_is_back": "It answers again, after so many seconds.",
     "ledger_regressed": "The ledger knows less than a status: all sending has stopped.",
+    "event_waits": "A Kubernetes Event could not be posted; it is tried again (debug).",
+    "event_not_posted": "A Kubernetes Event was given up.",
     "library": "A warning of a library.",
 }

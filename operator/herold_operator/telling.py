@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from herold.errors import HeroldError, NotFound, Temporary
+from herold.journal import Journal
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.conditions import stamp
 from herold_operator.events import BURST, REFILL_SECONDS, EventReason, Happening, build_event
 from herold_operator.health import Health
-from herold_operator.journal import Journal
 
 # Things that wait to be told, and Events that are remembered to be amended. Both are about 1 KB each.
 MOST_WAITING = 10_000
