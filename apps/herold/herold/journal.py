@@ -59,6 +59,7 @@ FIELDS: Mapping[str, str] = {
     "held": "Number of holds put on.",
     "released": "Number of holds taken off.",
     "suspend": "Whether the run was suspended (`true`) or resumed (`false`).",
+    "stop": "Whether the run was stopped for good.",
     "planned": "People of the audience.",
     "occurrence": "Which occurrence of the campaign.",
     "port": "TCP port.",
