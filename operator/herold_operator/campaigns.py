@@ -20,6 +20,7 @@ BY_ABSENCE = f"{ACTOR}: absence"
 ORPHANED = "Orphaned: the Campaign was deleted"
 VANISHED = "MassDeletion: the Campaign vanished together with many others"
 _REPEAT = "LooksLikeRepeat"
+_RIGHT = "The campaign and everything that it names are right."
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,14 @@ def regression(status: Mapping[str, Any], runs: Mapping[int, RunView], ledger: L
 def build_status(seen: Seen) -> dict[str, Any]:
     """The status, whole."""
     run = seen.run
-    conditions = (_valid(seen), _planned(seen), _progressing(run), _completed(run), _suspended(seen), _degraded(seen))
+    conditions = (
+        build_validity(seen.verdict),
+        _planned(seen),
+        _progressing(run),
+        _completed(run),
+        _suspended(seen),
+        _degraded(seen),
+    )
     status: dict[str, Any] = {
         "observedGeneration": seen.generation,
         "state": _state(seen),
@@ -197,10 +205,10 @@ def _first_due(resolved: ResolvedCampaign) -> datetime:
     return min(zone.due_at for zone in zones)
 
 
-def _valid(seen: Seen) -> Condition:
-    verdict = seen.verdict
+def build_validity(verdict: Verdict, right: str = _RIGHT) -> Condition:
+    """The condition Valid; `right` is what it says of a resource without mistakes."""
     if not verdict.mistakes:
-        return Condition(Reason.ACCEPTED, "The campaign and everything that it names are right.")
+        return Condition(Reason.ACCEPTED, right)
     reason = Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC
     return Condition(reason, sentence(verdict.mistakes))
 
@@ -307,11 +315,7 @@ def build_blind_status(
     before: Mapping[str, Any], verdict: Verdict, *, generation: int, trouble: str, now: datetime
 ) -> dict[str, Any]:
     """The status while the ledger does not answer: what was said of the run stays, as it was."""
-    valid = (
-        Condition(Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC, sentence(verdict.mistakes))
-        if verdict.mistakes
-        else Condition(Reason.ACCEPTED, "The campaign and everything that it names are right.")
-    )
+    valid = build_validity(verdict)
     old = list(before.get("conditions", ()))
     if old:
         said = build_conditions(

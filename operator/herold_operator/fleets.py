@@ -13,6 +13,7 @@ from herold.resources.meta import Key
 from herold.resources.sender import SenderProfile
 from herold_operator.api import KubernetesApi
 from herold_operator.ledger import Backlog
+from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
 from herold_operator.workers import (
     APPLIED,
@@ -20,7 +21,6 @@ from herold_operator.workers import (
     NAMESPACE_LABEL,
     SELECTOR,
     SENDER_LABEL,
-    Platform,
     build_worker_deployment,
     deployment_name,
     wanted_replicas,

@@ -3,55 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from herold.errors import HeroldError, NotFound, Refused, Temporary
+from herold.errors import HeroldError, Refused, Temporary
 from herold.journal import Journal, place_of
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_order
 from herold_operator.api import Conflict, KubernetesApi
-from herold_operator.attribution import ATTRIBUTED, attribute
 from herold_operator.breaker import Breaker
 from herold_operator.campaigns import (
     AT_ONCE,
     Brakes,
     Refusal,
     Seen,
-    build_blind_status,
-    build_status,
     ledger_name,
     plan_absence,
     plan_brakes,
     regression,
     start_time,
 )
-from herold_operator.conditions import Condition, build_conditions
 from herold_operator.deeds import apply_brakes, start, sync
-from herold_operator.events import EventReason, Happening, plan_events
+from herold_operator.events import EventReason, Happening
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
-from herold_operator.judging import Judge, Verdict, sentence
+from herold_operator.judging import Judge, Verdict
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
 from herold_operator.lookout import Lookout, backlog_of, campaign_of
 from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
+from herold_operator.statuses import Statuses
 from herold_operator.telling import Teller
 from herold_operator.world import World
 
 TASKS = 8
 # An audience may have grown or shrunk: such a refusal is asked about again.
 ASK_AGAIN = timedelta(seconds=60)
-# An Event waits no longer for the name of who did it.
-WHO_SECONDS = 5.0
 _MAY_PASS = (Reason.TOO_MANY_RECIPIENTS, Reason.NOBODY_TO_REACH, Reason.START_REFUSED)
 
 
@@ -63,7 +57,6 @@ class _Memory:
     asked: tuple[str, int, str] | None = None  # digest, run and its state for which the ledger was asked
     frozen_changed: tuple[str, ...] = ()
     stop: str | None = None  # an annotation for which the ledger was looked at anew
-    written: float = 0.0
 
 
 @dataclass(slots=True)
@@ -80,6 +73,7 @@ class Reconciler:
     health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
     lookout: Lookout = field(init=False)
+    _statuses: Statuses = field(init=False)
     _judge: Judge = field(init=False)
     _memory: dict[Key, _Memory] = field(default_factory=dict)
     _synced: dict[Key, object] = field(default_factory=dict)
@@ -88,6 +82,9 @@ class Reconciler:
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
         self.lookout = Lookout(self.ledger, self.world, self.fleets, self.queue, self.journal)
+        self._statuses = Statuses(
+            self.api, self.ledger, self.world, self.queue, self.teller, counts_every=self.settings.counts_every
+        )
 
     # What happens -----------------------------------------------------------------------------------------------------
 
@@ -205,22 +202,14 @@ class Reconciler:
         if isinstance(sender, SenderProfile) and self._synced.get(key) != sender.spec:
             await self.ledger.call(lambda connection: sync(connection, sender))
             self._synced[key] = sender.spec
-        before = item.get("status", {})
-        generation = item["metadata"]["generation"]
-        status = {
-            "observedGeneration": generation,
-            "conditions": build_conditions(
-                (_validity(verdict),), before.get("conditions", ()), generation=generation, now=datetime.now(UTC)
-            ),
-        }
-        if status != before:
-            await self._write(key, item, status)
+        await self._statuses.say_validity(key, item, verdict)
 
     async def _campaign(self, key: Key, item: Mapping[str, Any]) -> None:
         memory = self._memory.setdefault(key, _Memory())
         verdict = self._judge.verdict(key)
         if self.lookout.is_away():
-            await self._say_blind(key, item, verdict)
+            assert self.lookout.trouble is not None
+            await self._statuses.say_blind(key, item, verdict, self.lookout.trouble[1])
             return
         snapshot = self.lookout.snapshot or await self.lookout.look()
         seen = self._see(key, item, verdict, snapshot, memory)
@@ -238,7 +227,7 @@ class Reconciler:
         asked, run = await self._start(key, seen, memory)
         if asked:
             seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, memory, run)
-        await self._say(key, item, seen, memory)
+        await self._statuses.say(key, item, seen)
         self._wake(key, seen)
 
     async def _check_regression(self, key: Key, seen: Seen, snapshot: Snapshot) -> bool:
@@ -341,6 +330,7 @@ class Reconciler:
     async def _absent(self, key: Key) -> None:
         """The campaign is gone: its open runs pause."""
         self._memory.pop(key, None)
+        self._statuses.forget(key)
         snapshot = self.lookout.snapshot or await self.lookout.look()
         present = sum(1 for _ in self.world.of_kind("Campaign"))
         many = key in self._breaker.tripped(present, time.monotonic())
@@ -358,63 +348,6 @@ class Reconciler:
                         "error" if many else "warning", "campaign_vanished", campaign=f"{key[1]}/{name}", run=run.id
                     )
                     await self.lookout.look()
-
-    # What is said ----------------------------------------------------------------------------------------------------
-
-    async def _say(self, key: Key, item: Mapping[str, Any], seen: Seen, memory: _Memory) -> None:
-        status = build_status(seen)
-        before = seen.status
-        if _lasting(status) == _lasting(before):
-            if _numbers(status) == _numbers(before):
-                return
-            wait = memory.written + self.settings.counts_every - time.monotonic()
-            if memory.written and wait > 0:
-                self.queue.add_after(key, wait)
-                return
-        await self._write(key, item, status)
-        memory.written = time.monotonic()
-
-    async def _say_blind(self, key: Key, item: Mapping[str, Any], verdict: Verdict) -> None:
-        before = item.get("status") or {}
-        if (
-            before.get("state") in ("Completed", "Stopped", "Missed")
-            and before.get("observedGeneration") == item["metadata"]["generation"]
-        ):
-            return  # nothing of it depends on the ledger any more
-        assert self.lookout.trouble is not None
-        status = build_blind_status(
-            before,
-            verdict,
-            generation=item["metadata"]["generation"],
-            trouble=f"{self.lookout.trouble[1]}. It is tried again by itself.",
-            now=datetime.now(UTC),
-        )
-        if status != before:
-            await self._write(key, item, status)
-
-    async def _write(self, key: Key, item: Mapping[str, Any], status: dict[str, Any]) -> None:
-        try:
-            written = await self.api.apply_status(*key, status, item["metadata"]["resourceVersion"])
-        except NotFound:
-            return  # deleted meanwhile; the watch tells
-        self.world.put(written)
-        await self._tell(key, item, status)
-
-    async def _tell(self, key: Key, item: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        """Events for what is new in the status that was just written: whoever wrote it tells, and nobody else."""
-        before = item.get("status") or {}
-        for happening in plan_events(key, item["metadata"]["uid"], before, status):
-            self.teller.tell(await self._attributed(happening, before, status))
-
-    async def _attributed(self, happening: Happening, before: Mapping[str, Any], after: Mapping[str, Any]) -> Happening:
-        """With who did it, as far as the ledger says so."""
-        if happening.reason not in ATTRIBUTED:
-            return happening
-        with contextlib.suppress(HeroldError, TimeoutError):  # the rest of it is true all the same
-            async with asyncio.timeout(WHO_SECONDS):
-                who = await self.ledger.call(lambda connection: attribute(connection, happening, before, after))
-            return replace(happening, detail=f"{happening.detail} {who}".strip())
-        return happening
 
     def _wake(self, key: Key, seen: Seen) -> None:
         """Come back when something falls due by itself."""
@@ -448,22 +381,3 @@ def _sender_of(resolved: ResolvedCampaign | None) -> str | None:
     if resolved is None:
         return None
     return f"{resolved.sender.metadata.namespace}/{resolved.sender.metadata.name}"
-
-
-def _validity(verdict: Verdict) -> Condition:
-    if not verdict.mistakes:
-        return Condition(Reason.ACCEPTED, "The resource and everything that it names are right.")
-    reason = Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC
-    return Condition(reason, sentence(verdict.mistakes))
-
-
-_NUMBERS = ("counts", "nextSendTime", "ledger")
-
-
-def _lasting(status: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in status.items() if name not in _NUMBERS}
-
-
-def _numbers(status: Mapping[str, Any]) -> tuple[Any, ...]:
-    mirror = {name: value for name, value in status.get("ledger", {}).items() if name != "observedTime"}
-    return status.get("counts"), status.get("nextSendTime"), mirror

@@ -16,11 +16,11 @@ from herold_operator.api import KubernetesApi, load_configuration, resource_path
 from herold_operator.fleets import Fleets
 from herold_operator.health import Health
 from herold_operator.ledger import Ledger
+from herold_operator.pods import Platform
 from herold_operator.reconciler import Reconciler
 from herold_operator.settings import OperatorSettings
 from herold_operator.telling import Teller
 from herold_operator.watching import build_registry, watch
-from herold_operator.workers import Platform
 from herold_operator.world import World, key_of, version_of
 
 FIRST_RESYNC_SECONDS = 5.0

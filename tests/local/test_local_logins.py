@@ -15,8 +15,9 @@ from e2e.cluster import build_import
 from e2e.people import Crowd
 from herold.processes.embedded import EmbeddedServer
 from herold.settings import Settings
+from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
-from herold_operator.workers import Platform, build_worker_deployment
+from herold_operator.workers import build_worker_deployment
 from parts.campaigns import small_campaign
 
 LOGINS = build_logins({"shop", "travel"})
