@@ -9,7 +9,9 @@ from email.policy import SMTP
 from html.parser import HTMLParser
 from pathlib import Path
 
-from herold.demo.inbox import inbox_page, read_letter, read_letters
+import pytest
+
+from herold.demo.inbox import inbox_page, main, read_letter, read_letters, read_newest
 from herold.demo.mailbox import Mailbox
 
 HOSTILE = "</style></title><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>'\"&{{7*7}}"
@@ -108,3 +110,33 @@ def test_the_page_itself_loads_nothing(tmp_path: Path) -> None:
     policy = next(value for _, _, value in found.attributes if value.startswith("default-src"))
     assert policy.startswith("default-src 'none'; ")
     assert "script-src" not in policy
+
+
+def test_a_mailbox_of_the_newest_keeps_the_last_ones_over_a_restart_that_cut_one_in_two(tmp_path: Path) -> None:
+    path = tmp_path / "mailbox"
+    box = Mailbox(path, 3, newest=True)
+    for number in range(5):
+        box.keep(f"p{number}@mail.example".encode(), message("en"))
+    with path.open("ab") as file:
+        file.write(b"9999\tcut@mail.example\nhalf of it")
+    box = Mailbox(path, 3, newest=True)
+    for number in range(5, 7):
+        box.keep(f"p{number}@mail.example".encode(), message("en"))
+    found = [letter.recipient.partition("@")[0] for letter in read_newest(path)]
+    assert found == ["p6", "p5", "p4", "p3"]
+    assert [letter.recipient.partition("@")[0] for letter in read_newest(path, most=2)] == ["p6", "p5"]
+
+
+def test_the_page_of_a_relay_shows_the_newest_first_and_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box = mailbox(tmp_path, message("en", subject="The first"), message("en", subject="The last"))
+    log = tmp_path / "accepted.tsv"
+    log.write_text("1.0\ta:b\tp0@mail.example\tx\n2.0\ta:b\tp1@mail.example\tx\n")
+    assert main([str(box), str(log)]) == 0
+    page = capsys.readouterr().out
+    assert "2 of 2 messages" in page
+    assert page.index("The last") < page.index("The first")
+    with pytest.raises(SystemExit):
+        main([str(box), str(tmp_path / "absent")])
+    assert "absent" in capsys.readouterr().err

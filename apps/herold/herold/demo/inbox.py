@@ -1,8 +1,16 @@
-"""An inbox as one page: what a relay was given, opened as a mail client would. It runs no script and loads nothing."""
+"""An inbox as one page: what a relay was given, opened as a mail client would. It runs no script and loads nothing.
+
+    python -m herold.demo.inbox MAILBOX LOG > inbox.html
+
+shows the newest messages in the mailbox file of a sink.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -14,11 +22,17 @@ from pathlib import Path
 
 from minijinja import Environment
 
-from herold.demo.mailbox import read_mailbox
+from herold.demo.mailbox import older, read_mailbox
 from herold.message.values import clean
 from herold.planning.page import document
 
 SHOWN = 60
+DEMONSTRATION = "Inbox of the demonstration"
+SOME_OF_EACH = (
+    "Messages as the relay of the demonstration got them over SMTP, some of each locale."
+    " People and addresses are made up."
+)
+NEWEST_FIRST = "The newest messages as the relay got them over SMTP. It keeps every one of them and delivers none."
 _LANGUAGE = re.compile(r"<html[^>]*\slang=\"([A-Za-z0-9-]{1,35})\"", re.IGNORECASE)
 _ENCODED_LANGUAGE = re.compile(rb"<html[^>]{0,40}\slang=(?:3D)?\"([A-Za-z0-9-]{1,35})\"", re.IGNORECASE)
 _NAMES = {"en": "English", "de": "Deutsch", "pl": "Polski"}
@@ -52,6 +66,15 @@ def read_letters(mailbox: Path, most: int = SHOWN) -> tuple[Letter, ...]:
     return tuple(read_letter(*each) for each in mixed[:most])
 
 
+def read_newest(mailbox: Path, most: int = SHOWN) -> tuple[Letter, ...]:
+    """The last `most` of the messages in a sink's mailbox file and the one before it, the newest first."""
+    last: deque[tuple[str, bytes]] = deque(maxlen=most)
+    for path in (older(mailbox), mailbox):
+        if path.exists():
+            last.extend(read_mailbox(path))
+    return tuple(read_letter(*each) for each in reversed(last))
+
+
 def read_letter(recipient: str, message: bytes) -> Letter:
     """One message. What others wrote into it is only ever text."""
     parsed = message_from_bytes(message, policy=default)
@@ -72,7 +95,7 @@ def read_letter(recipient: str, message: bytes) -> Letter:
     )
 
 
-def inbox_page(letters: Sequence[Letter], *, total: int) -> str:
+def inbox_page(letters: Sequence[Letter], *, total: int, title: str = DEMONSTRATION, lead: str = SOME_OF_EACH) -> str:
     """The page. `total`: how many messages the relay accepted, of which these are some."""
     environment = Environment(
         templates={"inbox": (resources.files("herold.demo") / "inbox.html").read_text("utf-8")},
@@ -81,12 +104,13 @@ def inbox_page(letters: Sequence[Letter], *, total: int) -> str:
     body = environment.render_template(
         "inbox",
         letters=[_shown(number, letter) for number, letter in enumerate(letters, start=1)],
+        lead=lead,
         total=f"{total:,}",
         count=len(letters),
         locales=_locales(letters),
         css=(resources.files("herold.demo") / "inbox.css").read_text("utf-8"),
     )
-    return document("Inbox of the demonstration", body)
+    return document(title, body)
 
 
 def _shown(number: int, letter: Letter) -> dict[str, object]:
@@ -124,3 +148,23 @@ def _part(message: EmailMessage, kind: str) -> str | None:
 
 def _one_line(text: str) -> str:
     return " ".join(clean(text).split())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see the module."""
+    parser = argparse.ArgumentParser(prog="herold.demo.inbox", description="The newest messages of a sink as one page.")
+    parser.add_argument("mailbox", type=Path, help="the sink's --mailbox, kept with --mailbox-newest")
+    parser.add_argument("log", type=Path, help="the sink's --log")
+    arguments = parser.parse_args(argv)
+    try:
+        with arguments.log.open("rb") as log:
+            total = sum(1 for _ in log)
+        letters = read_newest(arguments.mailbox)
+    except OSError as error:
+        parser.exit(2, f"herold.demo.inbox: {error}\n")
+    sys.stdout.write(inbox_page(letters, total=total, title="Inbox of the relay", lead=NEWEST_FIRST))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

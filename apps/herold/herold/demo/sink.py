@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--log", type=Path, required=True, help="file to which accepted messages are appended")
     parser.add_argument("--mailbox", type=Path, help="file to which whole messages are appended (see mailbox)")
     parser.add_argument("--mailbox-limit", type=int, default=1000, help="messages kept there at most")
+    parser.add_argument("--mailbox-newest", action="store_true", help="keep the last ones there, not the first ones")
     parser.add_argument("--tls-cert", type=Path, help="certificate chain (PEM); announces STARTTLS")
     parser.add_argument("--tls-key", type=Path, help="its key (PEM)")
     parser.add_argument("--implicit-tls", action="store_true", help="TLS from the first byte instead of STARTTLS")
@@ -97,7 +98,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     sink.rate = arguments.accept_rate
     sink.pipelining = not arguments.no_pipelining
     if arguments.mailbox:
-        sink.mailbox = Mailbox(arguments.mailbox, arguments.mailbox_limit)
+        sink.mailbox = Mailbox(arguments.mailbox, arguments.mailbox_limit, newest=arguments.mailbox_newest)
     if arguments.auth:
         user, _, password = arguments.auth.read_text().strip().partition(":")
         sink.credentials = (user.encode(), password.encode())
