@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 
-.PHONY: help demo test lint format generate chaos bench lock ci clean up down status e2e
+.PHONY: help demo test lint format generate chaos bench lock ci clean up down status inbox e2e
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ down: $(VENV)/.ready ## Stop it, put the machine back as it was, check that (KEE
 
 status: $(VENV)/.ready ## What runs and what is Ready
 	@PYTHONPATH=. $(BIN)/python -m local.cluster status
+
+inbox: $(VENV)/.ready ## The newest mails that the cluster's relay got, as a page in build/
+	@PYTHONPATH=. $(BIN)/python -m local.cluster inbox --output build/inbox.html
 
 e2e: $(VENV)/.ready ## Campaigns on the real cluster, judged by the relay's log (needs what `make up` needs)
 	@PYTHONPATH=.:tests $(BIN)/python -m e2e.needs

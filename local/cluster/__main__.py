@@ -1,4 +1,4 @@
-"""`python -m local.cluster up|down|status|image`: Herold's own Kubernetes, or the one that HEROLD_CONTEXT names."""
+"""`python -m local.cluster up|down|status|inbox|image`: our own Kubernetes, or HEROLD_CONTEXT's."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from local.cluster import build, down, images
 from local.cluster import status as states
 from local.cluster import up as rising
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import here
+from local.cluster.layout import PLATFORM_NAMESPACE, here
 from local.cluster.progress import Progress
 
 from herold.errors import HeroldError, Refused
 
 CONTEXT_VARIABLE = "HEROLD_CONTEXT"
+INBOX = ("/usr/bin/python3.11", "-m", "herold.demo.inbox", "/data/mailbox", "/data/accepted.tsv")
 LOCK = Path("/run/lock/herold-cluster.lock")
 
 
@@ -40,9 +41,7 @@ def up(install: bool) -> None:
         build.install_packages(progress)
     rising.check_needs(layout)
     with _alone():
-        programs = build.build_programs(layout, progress)
-        kubectl = rising.start_node(layout, programs, progress)
-        rising.start_platform(layout, kubectl, progress)
+        rising.bring_up(layout, progress)
     progress.say(f"up. export KUBECONFIG={layout.kubeconfig}")
 
 
@@ -67,6 +66,18 @@ def status() -> None:
         states.show_foreign(Kubectl("kubectl", None, name))
     else:
         states.show(here())
+
+
+@cluster.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File of the page.")
+def inbox(output: Path) -> None:
+    """The newest mails that the cluster's relay got, as one page for a browser."""
+    name = os.environ.get(CONTEXT_VARIABLE)
+    kubectl = Kubectl("kubectl", None, name) if name else states.own_kubectl(here())
+    page = kubectl("exec", "-n", PLATFORM_NAMESPACE, "deploy/sink", "--", *INBOX, seconds=60)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(page, encoding="utf-8")
+    click.echo(f"{output.resolve().as_uri()}   (as it was just now; once more for newer mail)")
 
 
 @cluster.command()

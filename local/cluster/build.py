@@ -8,7 +8,17 @@ import shutil
 from local.cluster import needs
 from local.cluster.layout import CHECKOUT, Layout
 from local.cluster.progress import Progress
-from local.cluster.tools import TOOLS, Programs, build, folder_of, go_version, programs
+from local.cluster.tools import (
+    METRICS_SERVER,
+    NODE_TOOLS,
+    TOOLS,
+    Programs,
+    Tool,
+    build,
+    folder_of,
+    go_version,
+    programs,
+)
 from local.command import run
 from local.images.archive import Image
 from local.images.recipes import build_herold, build_postgres, build_single
@@ -33,14 +43,32 @@ def are_built(layout: Layout) -> bool:
 
 
 def build_programs(layout: Layout, progress: Progress) -> Programs:
-    """Build the components that the cache lacks."""
+    """Build the components that the cache lacks, of those without which no node starts."""
     version = go_version()
-    for tool in TOOLS:
-        folder = folder_of(tool, layout.cache, version)
-        if not folder.exists():
-            with progress.step(f"build {tool.module} (once)"):
-                build(tool, folder)
+    for tool in NODE_TOOLS:
+        _build(tool, layout, version, progress)
     return programs(layout.cache, version)
+
+
+def build_metrics_server(layout: Layout, progress: Progress) -> Image:
+    """The image of the metrics-server, built if the cache lacks it."""
+    version = go_version()
+    _build(METRICS_SERVER, layout, version, progress)
+    return build_single("metrics-server", programs(layout.cache, version).path("metrics-server"), layout.images)
+
+
+def build_layers(layout: Layout, progress: Progress) -> None:
+    """The images of Herold and PostgreSQL from this checkout, into the cache: work for network and disk, not for Go."""
+    for name, build_image in (("herold", build_herold_image), ("postgres", build_postgres_image)):
+        with progress.step(f"image {name}"):
+            build_image(layout)
+
+
+def _build(tool: Tool, layout: Layout, version: str, progress: Progress) -> None:
+    folder = folder_of(tool, layout.cache, version)
+    if not folder.exists():
+        with progress.step(f"build {tool.module} (once)"):
+            build(tool, folder)
 
 
 def build_node_images(layout: Layout, built: Programs) -> tuple[Image, Image]:

@@ -5,64 +5,56 @@ Each step looks at what is there: a second `up` keeps keys and passwords, and ch
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, Layout
+from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, SENDERS_NAMESPACE
 from local.cluster.logins import Login, build_logins, build_script
+from local.cluster.ours import Item, apply_ours
 from local.cluster.platform import build_manifest
 from local.cluster.progress import Progress, wait_until
+from local.cluster.secret import build_secret, known_value
 
 from herold.errors import Temporary
 
 SHARED_NAMESPACE = "campaigns-shared"
 RELAY_HOST = f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local"
 RELAY_AUTHORITY = "herold-relay-ca"
-RELAY_CERTIFICATE = "sink-tls"
 DEPLOY = CHECKOUT / "operator" / "deploy"
 SHARED = CHECKOUT / "gitops" / "campaigns" / "test" / "shared"
 OPERATOR = "herold-operator"
 PATIENCE = 180.0
-Item = dict[str, Any]
 
 
-def add_relay_secrets(layout: Layout, kubectl: Kubectl) -> None:
-    """The relay's certificate, before its pod. Workers trust the cluster's own authority for it, and no other."""
-    certificate, key = ((layout.pki / f"relay.{kind}").read_text() for kind in ("crt", "key"))
-    data = {"tls.crt": certificate, "tls.key": key}
-    _apply(kubectl, [build_secret(PLATFORM_NAMESPACE, RELAY_CERTIFICATE, data, kind="kubernetes.io/tls")])
+def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progress) -> None:
+    """Install Herold from `image`, a reference that the nodes know, and wait until an operator leads.
 
-
-def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progress) -> None:
-    """Install Herold from `image` (a reference that containerd has) and wait until an operator leads."""
+    Workers trust the `authority` (PEM) for the relay, and no other.
+    """
     with progress.step("kinds, namespaces, secrets"):
-        crds = [item for file in sorted((CHECKOUT / "operator" / "crds").glob("*.yaml")) for item in _read(file)]
-        namespaces, job = build_namespaces(), build_migration(image)
-        _apply(kubectl, [*crds, *namespaces])
+        crds, namespaces, job = build_crds(), build_namespaces(), build_migration(image)
+        apply_ours(kubectl, [*crds, *namespaces])
         names = [f"crd/{item['metadata']['name']}" for item in crds]
         kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
-        add_secrets(layout, kubectl)
+        add_secrets(kubectl, authority)
         logins = build_logins(build_brands())
         passwords = add_passwords(kubectl, logins)
     with progress.step("the ledger has its schema"):
         make_database(kubectl, logins, passwords)
-        _apply(kubectl, [job])
+        apply_ours(kubectl, [job])
         wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
     with progress.step("the operator works"):
-        _apply(kubectl, [*_read(DEPLOY / "rbac.yaml"), *build_operator(image)])
+        apply_ours(kubectl, build_deployed(image))
         words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{OPERATOR}", f"--timeout={PATIENCE:.0f}s")
         kubectl(*words, seconds=PATIENCE + 10)
         # Pods that run are not yet an operator that works: what it says of the platform's own resources is.
         shared = build_shared()
-        _apply(kubectl, shared)
+        apply_ours(kubectl, shared)
         hint = f"kubectl logs -n {PLATFORM_NAMESPACE} deployment/{OPERATOR}"
         wait_until(
             "the operator judges",
@@ -72,6 +64,11 @@ def start_herold(layout: Layout, kubectl: Kubectl, image: str, progress: Progres
         )
     # Before there were logins by kind of workload, workers had the owner's.
     kubectl("delete", "secret", "herold-database", "-n", SENDERS_NAMESPACE, "--ignore-not-found")
+
+
+def build_crds() -> list[Item]:
+    """The kinds."""
+    return [item for file in sorted((CHECKOUT / "operator" / "crds").glob("*.yaml")) for item in _read(file)]
 
 
 def build_namespaces() -> list[Item]:
@@ -85,6 +82,11 @@ def build_migration(image: str) -> Item:
     (job,) = [item for item in _read_template("herold", image) if item["kind"] == "Job"]
     job["metadata"]["name"] += f"-{image.rpartition(':')[2]}"
     return job
+
+
+def build_deployed(image: str) -> list[Item]:
+    """What operator/deploy has beside namespaces: roles, the operator."""
+    return [*_read(DEPLOY / "rbac.yaml"), *build_operator(image)]
 
 
 def build_operator(image: str) -> list[Item]:
@@ -117,33 +119,26 @@ def build_brands() -> set[str]:
     return {item["spec"]["brand"] for item in build_shared() if item["kind"] == "SenderProfile"}
 
 
-def add_secrets(layout: Layout, kubectl: Kubectl) -> None:
+def add_secrets(kubectl: Kubectl, authority: str) -> None:
     """Keys, made once on the cluster."""
-    key = _known(kubectl, PLATFORM_NAMESPACE, "herold-key", "key") or secrets.token_hex(32)
-    dkim = _known(kubectl, SENDERS_NAMESPACE, "shop-dkim", "tls.key") or _dkim_key()
+    key = known_value(kubectl, PLATFORM_NAMESPACE, "herold-key", "key") or secrets.token_hex(32)
+    dkim = known_value(kubectl, SENDERS_NAMESPACE, "shop-dkim", "tls.key") or _dkim_key()
     items = [
         build_secret(SENDERS_NAMESPACE, "shop-dkim", {"tls.key": dkim}),
-        build_secret(SENDERS_NAMESPACE, RELAY_AUTHORITY, {"ca.crt": (layout.pki / "ca.crt").read_text()}),
+        build_secret(SENDERS_NAMESPACE, RELAY_AUTHORITY, {"ca.crt": authority}),
     ]
     items += [build_secret(each, "herold-key", {"key": key}) for each in (SENDERS_NAMESPACE, PLATFORM_NAMESPACE)]
-    _apply(kubectl, items)
+    apply_ours(kubectl, items)
 
 
 def add_passwords(kubectl: Kubectl, logins: Iterable[Login]) -> dict[str, str]:
     """The logins' Secrets; passwords by name of the login, made once on the cluster."""
     passwords = {
-        login.name: _known(kubectl, login.namespace, login.secret, "password") or secrets.token_urlsafe(24)
+        login.name: known_value(kubectl, login.namespace, login.secret, "password") or secrets.token_urlsafe(24)
         for login in logins
     }
-    _apply(kubectl, [build_secret(each.namespace, each.secret, each.data(passwords[each.name])) for each in logins])
+    apply_ours(kubectl, [build_secret(each.namespace, each.secret, each.data(passwords[each.name])) for each in logins])
     return passwords
-
-
-def build_secret(namespace: str, name: str, data: Mapping[str, str], *, kind: str = "Opaque") -> Item:
-    """A Secret. `data` and not `stringData`: server-side apply forgets whose the latter was."""
-    encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "data": encoded}
 
 
 def make_database(kubectl: Kubectl, logins: Iterable[Login], passwords: Mapping[str, str]) -> None:
@@ -156,12 +151,6 @@ def make_database(kubectl: Kubectl, logins: Iterable[Login], passwords: Mapping[
 def _dkim_key() -> str:
     key = rsa.generate_private_key(65537, 2048)
     return key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()).decode()
-
-
-def _known(kubectl: Kubectl, namespace: str, name: str, field: str) -> str | None:
-    # An API server that does not answer must not look like a secret that is missing: keys would be made anew.
-    found = kubectl("get", "secret", name, "-n", namespace, "--ignore-not-found", "-o", "json")
-    return base64.b64decode(json.loads(found)["data"][field]).decode() if found.strip() else None
 
 
 def _is_complete(kubectl: Kubectl, name: str) -> bool:
@@ -186,10 +175,6 @@ def _is_judged(kubectl: Kubectl, item: Item) -> bool:
     return any(
         each["status"] == "True" and each["observedGeneration"] == found["metadata"]["generation"] for each in valid
     )
-
-
-def _apply(kubectl: Kubectl, items: Iterable[Item]) -> None:
-    kubectl.apply("\n---\n".join(json.dumps(item) for item in items))
 
 
 def _read_template(name: str, image: str) -> list[Item]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -85,6 +87,8 @@ LEAVES = (
     Leaf("scheduler-serving", "ca", "kube-scheduler", Use.SERVER, names=LOOPBACK),
     # The relay in the cluster, by the name of its Service.
     Leaf("relay", "ca", "relay", Use.SERVER, names=(f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local",)),
+    # What answers for metrics.k8s.io, by the name at which the API server asks it.
+    Leaf("metrics-server", "ca", "metrics-server", Use.SERVER, names=("metrics-server.kube-system.svc",)),
     Leaf("admin", "ca", "herold-admin", Use.CLIENT, organization="system:masters"),
     Leaf("kubelet", "ca", f"system:node:{NODE}", Use.CLIENT, organization="system:nodes"),
     Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", Use.CLIENT),
@@ -101,16 +105,29 @@ class _Authority:
     key: ec.EllipticCurvePrivateKey
 
 
-def issue(now: dt.datetime) -> dict[str, Pair]:
-    """Every authority and certificate of a cluster, by file name; `sa` holds the service accounts' public key."""
-    authorities = {name: _authority(name, now) for name in AUTHORITIES}
-    pairs = {name: Pair(_pem(each.certificate), _key_pem(each.key)) for name, each in authorities.items()}
+def issue(now: dt.datetime, known: Mapping[str, Pair] = MappingProxyType({})) -> dict[str, Pair]:
+    """Every authority and certificate of a cluster, by file name; `sa` holds the service accounts' public key.
+
+    What is `known` stays as it is: a cluster from before a new certificate gets that one from its own authority.
+    """
+    pairs = dict(known)
+    authorities = {name: _read(pairs[name]) if name in pairs else _authority(name, now) for name in AUTHORITIES}
+    for name, each in authorities.items():
+        pairs.setdefault(name, Pair(_pem(each.certificate), _key_pem(each.key)))
     for leaf in LEAVES:
-        pairs[leaf.file] = _sign(leaf, authorities[leaf.authority], now)
-    accounts = rsa.generate_private_key(65537, 2048)
-    public = accounts.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
-    pairs["sa"] = Pair(public, _key_pem(accounts))
+        if leaf.file not in pairs:
+            pairs[leaf.file] = _sign(leaf, authorities[leaf.authority], now)
+    if "sa" not in pairs:
+        accounts = rsa.generate_private_key(65537, 2048)
+        public = accounts.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
+        pairs["sa"] = Pair(public, _key_pem(accounts))
     return pairs
+
+
+def _read(pair: Pair) -> _Authority:
+    key = pem.load_pem_private_key(pair.key, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return _Authority(x509.load_pem_x509_certificate(pair.certificate), key)
 
 
 def _authority(name: str, now: dt.datetime) -> _Authority:

@@ -31,8 +31,7 @@ def show(layout: Layout) -> None:
         return
     if missing:
         raise Temporary(f"not running: {', '.join(missing)}", hint="make up starts what is missing")
-    kubectl = Kubectl(str(_kubectl_beside(layout)), layout.kubeconfig, CONTEXT)
-    _show_cluster(kubectl)
+    _show_cluster(own_kubectl(layout))
     click.echo(f"\nexport KUBECONFIG={layout.kubeconfig}   # https://{NODE_ADDRESS}:6443")
 
 
@@ -42,12 +41,16 @@ def show_foreign(kubectl: Kubectl) -> None:
     click.echo(f"\nThe context {kubectl.context} is used as it is: nothing is started or stopped.")
 
 
-def _kubectl_beside(layout: Layout) -> Path:
-    # The one that was built with the running API server, whatever the checkout says meanwhile.
-    pid = find(layout, "kube-apiserver")
-    assert pid is not None
-    program = Path(f"/proc/{pid.pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-    return Path(program).with_name("kubectl")
+def own_kubectl(layout: Layout) -> Kubectl:
+    """For our own cluster. Raises Temporary when it is down.
+
+    The program is the one that was built with the running API server, whatever the checkout says meanwhile.
+    """
+    running = find(layout, "kube-apiserver")
+    if running is None:
+        raise Temporary("the API server does not run", hint="make up")
+    program = Path(f"/proc/{running.pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    return Kubectl(str(Path(program).with_name("kubectl")), layout.kubeconfig, CONTEXT)
 
 
 def _show_cluster(kubectl: Kubectl) -> None:

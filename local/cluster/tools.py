@@ -32,7 +32,7 @@ class Tool:
 
 KUBERNETES_VERSION = "v1.34.4"
 _VERSION = "k8s.io/component-base/version."
-TOOLS = (
+NODE_TOOLS = (
     Tool("pause", package=".", output="pause"),
     Tool("etcd", output="etcd"),
     Tool(
@@ -46,6 +46,8 @@ TOOLS = (
     ),
     Tool("coredns", package=".", output="coredns"),
 )
+METRICS_SERVER = Tool("metrics-server", output="metrics-server")
+TOOLS = (*NODE_TOOLS, METRICS_SERVER)
 
 
 def key_of(tool: Tool, folder: Path, go_version: str) -> str:

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
-import secrets
-import socket
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local.cluster import build, host, images, needs, traces
 from local.cluster.components import ETCD_HEALTH, Component, build_components
 from local.cluster.dns import resolves
-from local.cluster.herold import add_relay_secrets, start_herold
+from local.cluster.herold import start_herold
 from local.cluster.kubeconfig import build_kubeconfig
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import CONTEXT, DNS_ADDRESS, NODE, PLATFORM_NAMESPACE, Layout
-from local.cluster.pki import KUBECONFIGS, issue
-from local.cluster.platform import HEROLD_IMAGE, build_manifest, build_password
+from local.cluster.layout import CONTEXT, DNS_ADDRESS, NODE, Layout
+from local.cluster.pki import KUBECONFIGS, Pair, issue
+from local.cluster.platform import (
+    HEROLD_IMAGE,
+    PATIENCE,
+    build_manifest,
+    build_metrics,
+    build_platform,
+    install_platform,
+)
 from local.cluster.process import find, start
 from local.cluster.progress import Progress, wait_until
+from local.cluster.secret import build_secret
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
-from local.command import CommandFailed
+from local.images.archive import Image
 from local.images.debian import UID
 
 from herold.errors import Temporary
 
-# On an idle machine each of these takes seconds; the machine may be busy.
-PATIENCE = 180.0
-SMTP_PORT = 25
 API_NAME = "kubernetes.default.svc.cluster.local"
 
 
@@ -40,6 +45,18 @@ def check_needs(layout: Layout) -> None:
     lacks = needs.find_lacks(layout, built=build.are_built(layout), fresh=not running)
     if lacks:
         raise needs.Lacking(lacks)
+
+
+def bring_up(layout: Layout, progress: Progress) -> None:
+    """From nothing to an operator that works. What the node does not need to start is made while it starts."""
+    with ThreadPoolExecutor(max_workers=2) as aside:
+        layers = aside.submit(build.build_layers, layout, progress)
+        programs = build.build_programs(layout, progress)
+        meters = aside.submit(build.build_metrics_server, layout, progress)
+        kubectl = start_node(layout, programs, progress)
+        layers.result()
+        start_platform(layout, kubectl, progress)
+        start_metrics(layout, kubectl, meters.result())
 
 
 def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubectl:
@@ -78,54 +95,32 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
 
 def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None:
     """PostgreSQL and a relay that keeps everything, one of each, in the platform's namespace; then Herold."""
-    with progress.step("image herold"):
+    with progress.step("images are brought in"):
         herold = build.build_herold_image(layout)
         images.bring_in(layout, herold, also_named=HEROLD_IMAGE)
-    with progress.step("image postgres"):
         postgres = build.build_postgres_image(layout)
         images.bring_in(layout, postgres)
     with progress.step("names resolve"):
         wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
-    with progress.step("PostgreSQL and the relay are Ready"):
-        _make_volume(layout.volumes / "postgres")
-        references = {"herold": herold.reference, "postgres": postgres.reference}
-        kubectl.apply(build_manifest("platform", references, volumes=layout.volumes))
-        add_password(kubectl, secrets.token_urlsafe(24))
-        add_relay_secrets(layout, kubectl)
-        for workload in ("statefulset/postgres", "deployment/sink"):
-            kubectl(
-                *("rollout", "status", "-n", PLATFORM_NAMESPACE, workload, f"--timeout={PATIENCE:.0f}s"),
-                seconds=PATIENCE + 10,
-            )
-        # After a restart with kept data etcd says Ready from the last time: ask the database and the relay themselves.
-        wait_until("PostgreSQL answers", lambda: _database_answers(kubectl), seconds=PATIENCE)
-        wait_until("the relay answers", lambda: _relay_answers(kubectl), seconds=PATIENCE)
-    start_herold(layout, kubectl, herold.reference, progress)
+    for name in ("postgres", "sink"):
+        _make_volume(layout.volumes / name)
+    kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
+    relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
+    items = build_platform({"herold": herold.reference, "postgres": postgres.reference})
+    install_platform(kubectl, items, relay, progress)
+    start_herold(kubectl, herold.reference, (layout.pki / "ca.crt").read_text(), progress)
 
 
-def _database_answers(kubectl: Kubectl) -> bool:
-    try:
-        kubectl("exec", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", "pg_isready", "-q", "-h", "127.0.0.1")
-    except CommandFailed:
-        return False
-    return True
-
-
-def _relay_answers(kubectl: Kubectl) -> bool:
-    service = kubectl.get("service", "sink", "-n", PLATFORM_NAMESPACE)
-    if service is None:
-        return False
-    try:
-        with socket.create_connection((service["spec"]["clusterIP"], SMTP_PORT), timeout=2) as connection:
-            return connection.recv(3) == b"220"
-    except OSError:
-        return False
-
-
-def add_password(kubectl: Kubectl, password: str) -> None:
-    """The secret of PostgreSQL's administrator, unless there is one: the database was made with that."""
-    if kubectl.get("secret", "postgres", "-n", PLATFORM_NAMESPACE) is None:
-        kubectl.apply(build_password(password))
+def start_metrics(layout: Layout, kubectl: Kubectl, image: Image) -> None:
+    """What `kubectl top` asks. Its first figures come half a minute later, and nobody waits for them."""
+    images.bring_in(layout, image)
+    certificate, key = ((layout.pki / f"metrics-server.{kind}").read_text() for kind in ("crt", "key"))
+    secret = build_secret(
+        "kube-system", "metrics-server-tls", {"tls.crt": certificate, "tls.key": key}, kind="kubernetes.io/tls"
+    )
+    authority = (layout.pki / "ca.crt").read_text()
+    kubectl.apply(json.dumps(secret))
+    kubectl.apply(build_metrics(image.reference, authority))
 
 
 def _make_volume(folder: Path) -> None:
@@ -149,17 +144,24 @@ def _prepare_host(layout: Layout) -> None:
 
 def _write_pki(layout: Layout, now: dt.datetime) -> None:
     done = layout.pki / "issued"
-    if not done.exists():
+    known = _read_pki(layout) if done.exists() else {}
+    pairs = issue(now, known)
+    if pairs != known:
         layout.pki.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pairs = issue(now)
-        for name, pair in pairs.items():
-            _write_secret(layout.pki / f"{name}.crt", pair.certificate)
-            _write_secret(layout.pki / f"{name}.key", pair.key)
+        for name in pairs.keys() - known.keys():
+            # The key is the last: who looks for what is missing looks for keys.
+            _write_secret(layout.pki / f"{name}.crt", pairs[name].certificate)
+            _write_secret(layout.pki / f"{name}.key", pairs[name].key)
         for client in KUBECONFIGS:
             text = build_kubeconfig(client, pairs[client], pairs["ca"].certificate)
             _write_secret(layout.pki / f"{client}.kubeconfig", text.encode())
         done.touch()
     _write_secret(layout.kubeconfig, (layout.pki / "admin.kubeconfig").read_bytes())
+
+
+def _read_pki(layout: Layout) -> dict[str, Pair]:
+    keys = {file.stem: file for file in layout.pki.glob("*.key")}
+    return {name: Pair(key.with_suffix(".crt").read_bytes(), key.read_bytes()) for name, key in keys.items()}
 
 
 def _write_secret(file: Path, content: bytes) -> None:

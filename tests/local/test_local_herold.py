@@ -11,11 +11,11 @@ from local.cluster.herold import (
     build_migration,
     build_namespaces,
     build_operator,
-    build_secret,
     build_shared,
 )
 from local.cluster.layout import PLATFORM_NAMESPACE
 from local.cluster.pki import issue
+from local.cluster.secret import build_secret
 
 from herold.resources import ContactSchema, SenderProfile
 from herold_operator.settings import read_operator_settings

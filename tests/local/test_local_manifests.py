@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from local.cluster.components import PORTS, build_components
 from local.cluster.dns import build_question, has_answer
 from local.cluster.layout import CHECKOUT, NODE_BRIDGE, POD_BRIDGE, Layout, read_layout
 from local.cluster.pki import AUTHORITIES, KUBECONFIGS, LEAVES
-from local.cluster.platform import FOLDER, build_manifest, build_password
+from local.cluster.platform import FOLDER, build_claiming, build_manifest, build_metrics, build_platform
 from local.cluster.settings import build_settings
 from local.cluster.tools import SOURCES, TOOLS, Programs, Tool, key_of
 from local.cluster.traces import NAMES, Traces, compare, from_json, to_json
@@ -35,7 +36,8 @@ def programs(tmp_path: Path) -> Programs:
 
 
 def _documents(name: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(build_manifest(name, IMAGES, volumes=Path("/volumes"))))
+    text = build_metrics("localhost/m:1", "PEM\n") if name == "metrics" else ""
+    return list(yaml.safe_load_all(text or build_manifest(name, IMAGES, volumes=Path("/volumes"))))
 
 
 def _pods() -> list[dict[str, Any]]:
@@ -94,7 +96,7 @@ def test_settings_are_what_their_readers_parse() -> None:
 
 def test_every_pod_runs_as_nobody_on_a_root_that_it_can_not_write() -> None:
     pods = _pods()
-    assert len(pods) == 3
+    assert len(pods) == 4
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
         for container in pod["containers"]:
@@ -111,17 +113,32 @@ def test_a_manifest_with_an_open_place_is_an_error() -> None:
         build_manifest("platform", {})
 
 
-def test_the_database_has_one_volume_that_nobody_else_can_claim() -> None:
-    (volume,) = [each for each in _documents("platform") if each["kind"] == "PersistentVolume"]
-    assert volume["spec"]["claimRef"] == {"namespace": "herold-platform", "name": "data-postgres-0"}
-    assert volume["spec"]["local"]["path"] == "/volumes/postgres"
-    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+def test_database_and_relay_have_a_volume_each_that_nobody_else_can_claim() -> None:
+    volumes = {each["spec"]["local"]["path"]: each["spec"] for each in _documents("volumes")}
+    claims = {"/volumes/postgres": "data-postgres-0", "/volumes/sink": "sink-data"}
+    assert {path: spec["claimRef"] for path, spec in volumes.items()} == {
+        path: {"namespace": "herold-platform", "name": claim} for path, claim in claims.items()
+    }
+    assert {spec["persistentVolumeReclaimPolicy"] for spec in volumes.values()} == {"Retain"}
 
 
-def test_the_password_is_in_the_connection_string() -> None:
-    secret = json.loads(build_password("s3cret"))
-    assert secret["stringData"]["password"] == "s3cret"
-    assert secret["stringData"]["url"].startswith("postgresql://postgres:s3cret@postgres.herold-platform.svc")
+def test_the_metrics_server_and_the_api_server_trust_the_clusters_own_authority_and_no_other() -> None:
+    documents = {each["kind"]: each for each in _documents("metrics")}
+    assert documents["ConfigMap"]["data"] == {"ca.crt": "PEM\n"}
+    assert base64.b64decode(documents["APIService"]["spec"]["caBundle"]) == b"PEM\n"
+    assert "insecureSkipTLSVerify" not in documents["APIService"]["spec"]
+    (container,) = documents["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert "--kubelet-certificate-authority=/run/authority/ca.crt" in container["args"]
+
+
+def test_on_a_foreign_cluster_volumes_come_from_its_storage_class() -> None:
+    for given in (None, "fast"):
+        items = build_claiming(build_platform(IMAGES), given)
+        claims = [each["spec"] for each in items if each["kind"] == "PersistentVolumeClaim"]
+        claims += [claim["spec"] for each in items for claim in each.get("spec", {}).get("volumeClaimTemplates", ())]
+        assert len(claims) == 2
+        assert {claim.get("storageClassName") for claim in claims} == {given}
+        assert not any("volumeName" in claim for claim in claims)
 
 
 def test_every_module_of_the_tools_is_pinned(tmp_path: Path) -> None:

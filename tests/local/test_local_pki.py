@@ -63,3 +63,10 @@ def test_a_kubeconfig_has_one_context_that_is_current(client: str, pairs: dict[s
     assert context["name"] == config["current-context"]
     assert context["context"]["user"] == config["users"][0]["name"] == client
     assert config["clusters"][0]["cluster"]["server"] == API_URL
+
+
+def test_a_certificate_that_an_older_cluster_lacks_comes_from_its_own_authority(pairs: dict[str, Pair]) -> None:
+    older = {name: pair for name, pair in pairs.items() if name != "metrics-server"}
+    now = issue(NOW + dt.timedelta(days=1), older)
+    assert {name: pair for name, pair in now.items() if name != "metrics-server"} == older
+    _read(now["metrics-server"]).verify_directly_issued_by(_read(pairs["ca"]))
