@@ -31,15 +31,15 @@ def main() -> int:
             loop.add_signal_handler(each, stop.set)
         journal.write("info", "started", identity=own.identity)
         leading = asyncio.Event()
-        leadership = Leadership(own, journal, lambda: _tell(loop, leading))
         health = Health()
+        leadership = Leadership(own, journal, health, lambda: _tell(loop, leading))
         server = await serve_health(health, own.health_port) if own.health_port else None
         leadership.start()
         waits = [asyncio.create_task(leading.wait()), asyncio.create_task(stop.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
-                health.leading.set(1)
+                health.lead()
                 await lead(settings, own, journal, health, stop, leadership.stop)
         finally:
             for wait in waits:

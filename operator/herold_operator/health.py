@@ -1,18 +1,22 @@
-"""/healthz and /metrics over HTTP. Names of metrics are stable, labels bounded: no campaign, no person.
+"""/healthz, /readyz and /metrics over HTTP. Names of metrics are stable, labels bounded: no campaign, no person.
 
-A replica that stands by is healthy too. One that leads is not when it looked at nothing for a minute: its event
-loop or its threads are stuck, and a new process is better.
+A replica that stands by is healthy too. One that leads is not when it looked at nothing for a minute (its event loop or
+its threads are stuck), or when a watch has shown no sign of life for much longer than the API server lets pass between
+two bookmarks: a new process is better. Ready is who can lead: it was answered when it asked for the Lease, and one that
+leads has listed everything.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 STUCK_SECONDS = 60.0
+STALE_SECONDS = 240.0
 
 
 @dataclass(slots=True)
@@ -20,7 +24,12 @@ class Health:
     """What the operator knows of itself."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    clock: Callable[[], float] = time.monotonic
     beat_at: float | None = None
+    heard_at: dict[str, float] = field(default_factory=dict)
+    asked: bool = False  # the API server answered when it was asked for the Lease
+    listed: bool = False  # the leader knows everything
+    leads: bool = False
     leading: Gauge = field(init=False)
     queue: Gauge = field(init=False)
     visits: Histogram = field(init=False)
@@ -39,6 +48,8 @@ class Health:
         self.visits = Histogram("herold_operator_visit_seconds", "How long a visit took.", ["kind"], registry=to)
         self.failures = Counter("herold_operator_visit_failures", "Visits that failed.", ["kind"], registry=to)
         self.away = Gauge("herold_operator_ledger_away_seconds", "How long the ledger has not answered.", registry=to)
+        age = Gauge("herold_operator_watch_age_seconds", "Since the most silent watch showed life.", registry=to)
+        age.set_function(self.watch_age)
         self.missed = Counter(
             "herold_operator_watch_missed", "Changes that a list found and the watch had not told.", registry=to
         )
@@ -49,21 +60,48 @@ class Health:
             "herold_operator_events", "Kubernetes Events by what became of them.", ["end"], registry=to
         )
 
+    def lead(self) -> None:
+        """This replica leads from now on."""
+        self.leads = True
+        self.leading.set(1)
+
     def beat(self) -> None:
         """The leader looked at everything once more."""
-        self.beat_at = time.monotonic()
+        self.beat_at = self.clock()
 
-    def is_well(self) -> bool:
-        """See the module's words."""
-        return self.beat_at is None or time.monotonic() - self.beat_at < STUCK_SECONDS
+    def hear(self, plural: str) -> None:
+        """Something arrived on the watch of that kind, or it was opened for the first time."""
+        self.heard_at[plural] = self.clock()
+
+    def watch_age(self) -> float:
+        """Seconds since the watch that was silent longest showed that it lives; 0 where nothing is watched."""
+        return max((self.clock() - at for at in self.heard_at.values()), default=0.0)
+
+    def trouble(self) -> str:
+        """What is wrong with this process, '' when it is well. See the module's words."""
+        if self.beat_at is not None and self.clock() - self.beat_at > STUCK_SECONDS:
+            return "stuck"
+        return "watch stale" if self.watch_age() > STALE_SECONDS else ""
+
+    def waits_for(self) -> str:
+        """What it is not ready for, '' when it is."""
+        if not self.asked:
+            return "was not answered yet when it asked for the Lease"
+        return "" if self.listed or not self.leads else "has not listed everything yet"
+
+
+def _answer(trouble: str) -> web.Response:
+    return web.Response(text=f"{trouble or 'ok'}\n", status=500 if trouble else 200)
 
 
 async def serve_health(health: Health, port: int) -> web.AppRunner:
     """Serve until the runner's `cleanup`."""
 
     async def healthz(_: web.Request) -> web.Response:
-        well = health.is_well()
-        return web.Response(text="ok\n" if well else "stuck\n", status=200 if well else 500)
+        return _answer(health.trouble())
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _answer(health.waits_for())
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(
@@ -72,6 +110,7 @@ async def serve_health(health: Health, port: int) -> web.AppRunner:
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -19,6 +19,7 @@ from typing import Any
 from herold.errors import HeroldError, NotFound
 from herold.journal import Journal
 from herold_operator.api import Conflict, KubernetesApi, load_configuration
+from herold_operator.health import Health
 from herold_operator.settings import OperatorSettings
 
 LOST = 70  # exit code, EX_SOFTWARE
@@ -30,9 +31,12 @@ GIVE_UP = 0.8
 class Leadership:
     """Use: `start`, wait until `on_leading` is called, lead, `stop`."""
 
-    def __init__(self, settings: OperatorSettings, journal: Journal, on_leading: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: OperatorSettings, journal: Journal, health: Health, on_leading: Callable[[], None]
+    ) -> None:
         self._settings = settings
         self._journal = journal
+        self._health = health
         self._on_leading = on_leading
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leadership", daemon=True)
@@ -68,10 +72,12 @@ class Leadership:
     async def _acquire(self, api: KubernetesApi) -> None:
         while not self._stop.is_set():
             try:
-                if await self._take(api):
+                taken = await self._take(api)
+                self._health.asked = True
+                if taken:
                     return
             except Conflict:
-                pass  # another replica was faster
+                self._health.asked = True  # another replica was faster
             except HeroldError as error:
                 self._journal.write("warning", "lease_not_asked", message=error.message[:300])
             await asyncio.sleep(POLL_SECONDS)

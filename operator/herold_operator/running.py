@@ -54,7 +54,10 @@ async def lead(
     tasks: list[asyncio.Task[None]] = []
     try:
         await _list_all(reconciler, journal, stop)
-        watching = asyncio.create_task(watch(build_registry(happened, configuration), stop))
+        health.listed = True
+        for kind in KINDS.values():
+            health.hear(kind.plural)
+        watching = asyncio.create_task(watch(build_registry(happened, health.hear, configuration), stop))
         others = (
             _tick(reconciler, own),
             _resync(reconciler, own, journal),

@@ -1,5 +1,9 @@
 """Kopf: watches of the five kinds, and nothing more. No finalizers, no timers, no annotations, no state of its own.
 
+Kopf keeps bookmarks to itself, so its session is ours: whatever arrives on a watch is a sign of life of that kind. The
+API server sends a bookmark about once a minute where nothing changes.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
+
 Why the settings are as they are: streams that end by themselves and are opened anew (a frozen one would otherwise be
 silent for ever), kinds that are not scanned for (the role allows no look at definitions), no Events of Kopf's own.
 """
@@ -9,30 +13,33 @@ from __future__ import annotations
 import asyncio
 import base64
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import kopf
 
 from herold.resources import KINDS
 from herold.resources.meta import GROUP, VERSION
 
 Happened = Callable[[str | None, dict[str, Any]], None]
+Heard = Callable[[str], None]
 
 
-def build_registry(happened: Happened, configuration: Any) -> kopf.OperatorRegistry:
-    """Handlers that pass every event on, and a login with the operator's own credentials."""
+def build_registry(happened: Happened, heard: Heard, configuration: Any) -> kopf.OperatorRegistry:
+    """Handlers that pass every event on, and a login with the operator's own credentials. `heard` is told the plural of
+    a kind whenever its watch shows that it lives."""
     registry = kopf.OperatorRegistry()
 
     async def event(event: Any, **_: Any) -> None:
         happened(event["type"], event["object"])
 
-    async def login(**_: Any) -> kopf.ConnectionInfo:
+    async def login(**_: Any) -> kopf.AiohttpSession:
         token = None
         for setting in (await configuration.auth_settings()).values():
             # The scheme is written `Bearer` from a kubeconfig and `bearer` from a pod's own files.
             token = setting["value"].rpartition(" ")[2]
-        return kopf.ConnectionInfo(
+        info = kopf.ConnectionInfo(
             server=configuration.host,
             ca_path=configuration.ssl_ca_cert,
             ca_data=_encoded(configuration.ca_cert_data),
@@ -42,6 +49,12 @@ def build_registry(happened: Happened, configuration: Any) -> kopf.OperatorRegis
             certificate_path=configuration.cert_file,
             private_key_path=configuration.key_file,
         )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            middlewares=(_listening(heard),),
+        )
+        return kopf.AiohttpSession(server=info.server, aiohttp_session=session)
 
     for model in KINDS.values():
         kopf.on.event(GROUP, VERSION, model.plural, registry=registry)(event)
@@ -82,6 +95,36 @@ async def watch(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     await kopf.run_tasks(tasks, ignored=before)
+
+
+def _listening(heard: Heard) -> aiohttp.ClientMiddlewareType:
+    """Tells of everything that arrives on a watch."""
+
+    async def listen(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if request.url.query.get("watch") == "true":
+            plural = request.url.name
+            content: Any = _Listened(response.content, lambda: heard(plural))
+            response.content = content
+        return response
+
+    return listen
+
+
+class _Listened:
+    """The content of a response, whose chunks are noticed; all else is its own."""
+
+    def __init__(self, content: aiohttp.StreamReader, notice: Callable[[], None]) -> None:
+        self._content = content
+        self._notice = notice
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        async for data in self._content.iter_chunked(size):
+            self._notice()
+            yield data
 
 
 def _encoded(data: str | bytes | None) -> str | None:

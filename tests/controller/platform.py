@@ -65,14 +65,16 @@ class Platform:
     settings: Settings
     connection: Connection
     operators: list[Operator] = field(default_factory=list)
+    api_port: int | None = None  # of a proxy on the way of operators to the API
+    ledger_url: str = ""  # the same, to the ledger
 
     def operator(self, **settings: str) -> Operator:
         """Start one. Its settings are those of a fast test, `HEROLD_OPERATOR_` before each."""
         number = len(self.operators) + 1
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("HEROLD_", "KUBE"))}
         environ |= {
-            "KUBECONFIG": str(self.api.kubeconfig(SERVICE_ACCOUNT)),
-            "HEROLD_DATABASE_URL": self.url,
+            "KUBECONFIG": str(self.api.kubeconfig(SERVICE_ACCOUNT, self.api_port)),
+            "HEROLD_DATABASE_URL": self.ledger_url or self.url,
             "HEROLD_STATE_DIR": str(self.settings.state_dir),
             "HEROLD_SINGLE_NODE": "true",
             "HEROLD_LOG_LEVEL": "debug",
@@ -125,6 +127,11 @@ class Platform:
         query = f"?fieldSelector=involvedObject.uid={found['uid']}"
         events = self.api.ask("GET", f"/api/v1/namespaces/{found['namespace']}/events{query}")["items"]
         return sorted(events, key=lambda each: int(each["metadata"]["resourceVersion"]))
+
+    def lists(self, since: float) -> int:
+        """How often an operator listed the campaigns since: at its start, for its watch, then at each resync."""
+        asked = self.api.requests(since)
+        return len([each for each in asked if each["verb"] == "list" and each["objectRef"]["resource"] == "campaigns"])
 
     def runs(self) -> list[RunStatus]:
         """Runs of the ledger, newest first."""

@@ -1,12 +1,13 @@
-"""/healthz and /metrics: healthy while it stands by and while it leads, with names that stay."""
+"""/healthz, /readyz and /metrics: healthy while it stands by and while it leads, with names that stay."""
 
 from __future__ import annotations
 
 import urllib.request
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from controller.platform import Platform, world
-from herold_operator.health import STUCK_SECONDS, Health
+from herold_operator.health import STALE_SECONDS, STUCK_SECONDS, Health
+from parts.api_proxy import api_proxy
 from parts.kubernetes import free_port, wait_for
 
 
@@ -14,6 +15,9 @@ def fetch(port: int, path: str) -> str:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return str(answer.read().decode())
+    except HTTPError as error:
+        with error:
+            return str(error.read().decode())
     except URLError:
         return ""
 
@@ -37,11 +41,58 @@ def test_the_leader_and_whoever_stands_by_are_healthy_and_metrics_name_no_campai
     assert "hello" not in metrics
 
 
-def test_a_leader_that_looks_at_nothing_for_a_minute_is_not_well() -> None:
-    health = Health()
-    assert health.is_well()
+def test_readiness_tells_who_can_lead(platform: Platform) -> None:
+    port, standby = free_port(), free_port()
+    first = platform.operator(health_port=str(port))
+    wait_for("it to lead", lambda: first.events("leading"))
+    wait_for("the leader to have listed everything", lambda: fetch(port, "/readyz") == "ok\n")
+    platform.operator(health_port=str(standby))
+    wait_for("the other to stand by", lambda: fetch(standby, "/readyz") == "ok\n")
+
+
+def test_whoever_can_not_ask_for_the_lease_is_not_ready(platform: Platform) -> None:
+    port = free_port()
+    platform.api_port = free_port()  # nobody listens there
+    platform.operator(health_port=str(port))
+    wait_for("an answer", lambda: "was not answered yet" in fetch(port, "/readyz"))
+    assert fetch(port, "/healthz") == "ok\n"
+
+
+def test_a_watch_that_is_silent_ages_until_something_arrives(platform: Platform) -> None:
+    port = free_port()
+    resources = world(campaign={"suspend": True})
+    before = platform.api.audited()
+    with api_proxy(platform.api) as proxy:
+        platform.api_port = proxy.port
+        platform.operator(health_port=str(port))
+        platform.apply(*resources)
+        platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
+        wait_for("the look at everything soon after the start", lambda: platform.lists(before) >= 3)
+        proxy.keep_watches()
+        platform.api.merge(resources[-1], {"spec": {"suspend": False}})
+        wait_for("the silence to show", lambda: watch_age(port) > 5, 40)
+        assert platform.condition(resources[-1], "Suspended") is None
+        proxy.let_watches_go()
+        platform.wait_reason(resources[-1], "Suspended", "NotSuspended")
+
+
+def watch_age(port: int) -> float:
+    lines = fetch(port, "/metrics").splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("herold_operator_watch_age_seconds")))
+
+
+def test_a_leader_that_looks_at_nothing_for_a_minute_or_hears_nothing_for_minutes_is_not_well() -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0])
+    assert health.trouble() == ""
     health.beat()
-    assert health.is_well()
-    assert health.beat_at is not None
-    health.beat_at -= STUCK_SECONDS + 1
-    assert not health.is_well()
+    health.hear("campaigns")
+    health.hear("segments")
+    now[0] += STUCK_SECONDS + 1
+    assert health.trouble() == "stuck"
+    now[0] += STALE_SECONDS
+    health.beat()
+    health.hear("campaigns")
+    assert health.trouble() == "watch stale"  # one kind is enough
+    health.hear("segments")
+    assert health.trouble() == ""

@@ -37,11 +37,7 @@ def test_a_restart_and_a_resync_where_nothing_changed_write_nothing(platform: Pl
     before = platform.api.audited()
     second = platform.operator(resync="5")
 
-    def listed() -> bool:
-        lists = [each for each in platform.api.requests(before) if each["verb"] == "list"]
-        return len([each for each in lists if each["objectRef"]["resource"] == "campaigns"]) >= 4
-
-    wait_for("two resyncs", listed, 40)
+    wait_for("two resyncs", lambda: platform.lists(before) >= 4, 40)
     assert writes(platform.api.requests(before)) == []
     assert second.process.poll() is None
 

@@ -102,10 +102,11 @@ class ApiServer:
         """Its own certificate, which signs itself."""
         return self.folder / "certs" / "apiserver.crt"
 
-    def kubeconfig(self, user: str = ADMIN) -> Path:
-        """A kubeconfig of that user."""
-        path = self.folder / f"{user.rpartition(':')[2]}.kubeconfig"
-        cluster = {"server": f"https://127.0.0.1:{self.port}", "certificate-authority": str(self.authority)}
+    def kubeconfig(self, user: str = ADMIN, port: int | None = None) -> Path:
+        """A kubeconfig of that user; `port` is that of a proxy on the way."""
+        port = port or self.port
+        path = self.folder / f"{user.rpartition(':')[2]}-{port}.kubeconfig"
+        cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.authority)}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
