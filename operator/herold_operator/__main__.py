@@ -40,7 +40,7 @@ def main() -> int:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 health.lead()
-                await lead(settings, own, journal, health, stop, leadership.stop)
+                await lead(settings, own, journal, health, leadership, stop)
         finally:
             for wait in waits:
                 wait.cancel()

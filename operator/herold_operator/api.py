@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -46,11 +47,15 @@ async def load_configuration() -> Any:
 
 
 class KubernetesApi:
-    """A client. Close it when done. `agent` is how the API server's logs name it."""
+    """A client. Close it when done. `agent` is how the API server's logs name it; `before_write` is called before each
+    request that may change something."""
 
-    def __init__(self, configuration: Any, agent: str = FIELD_MANAGER) -> None:
+    def __init__(
+        self, configuration: Any, agent: str = FIELD_MANAGER, before_write: Callable[[], None] | None = None
+    ) -> None:
         self.configuration = configuration
         self._agent = agent
+        self._before_write = before_write
         self._client: Any = client.ApiClient(configuration)
 
     async def close(self) -> None:
@@ -72,6 +77,8 @@ class KubernetesApi:
         for setting in (await self.configuration.auth_settings()).values():
             headers[setting["key"]] = setting["value"]
         url = f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        if method != "GET" and self._before_write is not None:
+            self._before_write()
         try:
             response = await self._client.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=aiohttp.ClientTimeout(total=seconds)

@@ -1,8 +1,9 @@
 """One leader among the replicas, by a Lease. Renewed in a thread of its own: a busy event loop loses no leadership.
 
-A replica that could not renew in time ends at once, because another may lead by now. One that stops releases the Lease,
-so that the other begins within a second. Clocks are not compared: a Lease is over when it did not change for its
-duration by the clock of whoever watches it.
+A replica that could not renew in time ends at once, because another may lead by now; whatever writes asks first
+(`check`), so that one that slept through its Lease does no harm when it wakes. One that stops releases the Lease, so that
+the other begins within a second. Clocks are not compared: a Lease is over when it did not change for its duration by
+the clock of whoever watches it.
 https://kubernetes.io/docs/concepts/architecture/leases/
 """
 
@@ -43,6 +44,7 @@ class Leadership:
         collection = f"/apis/coordination.k8s.io/v1/namespaces/{settings.lease_namespace}/leases"
         self._collection, self._path = collection, f"{collection}/{settings.lease_name}"
         self._seen: tuple[Any, float] = (None, 0.0)
+        self._renewed = 0.0
 
     def start(self) -> None:
         """Begin to ask for the Lease."""
@@ -53,6 +55,19 @@ class Leadership:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(10)
+
+    def check(self) -> None:
+        """End the process if another replica may lead by now. From any thread, before each write."""
+        if not self._stop.is_set() and _clock() >= self._limit:
+            self._lose()
+
+    @property
+    def _limit(self) -> float:
+        return self._renewed + self._settings.lease_seconds * GIVE_UP
+
+    def _lose(self) -> None:
+        self._journal.write("error", "leadership_lost", identity=self._settings.identity)
+        os._exit(LOST)
 
     def _run(self) -> None:
         asyncio.run(self._serve())
@@ -72,6 +87,7 @@ class Leadership:
     async def _acquire(self, api: KubernetesApi) -> None:
         while not self._stop.is_set():
             try:
+                self._renewed = _clock()
                 taken = await self._take(api)
                 self._health.asked = True
                 if taken:
@@ -96,26 +112,24 @@ class Leadership:
         return True
 
     def _is_over(self, spec: dict[str, Any]) -> bool:
-        state, now = (spec.get("holderIdentity"), spec.get("renewTime")), time.monotonic()
+        state, now = (spec.get("holderIdentity"), spec.get("renewTime")), _clock()
         if self._seen[0] != state:
             self._seen = (state, now)
         return now - self._seen[1] > float(spec.get("leaseDurationSeconds", self._settings.lease_seconds))
 
     async def _keep(self, api: KubernetesApi) -> None:
-        renewed, every = time.monotonic(), self._settings.lease_seconds / 4
+        every = self._settings.lease_seconds / 4
         while not self._stop.is_set():
             await asyncio.to_thread(self._stop.wait, every)
             if self._stop.is_set():
                 return
-            limit = renewed + self._settings.lease_seconds * GIVE_UP
             try:
-                began = time.monotonic()
-                await asyncio.wait_for(self._renew(api), max(0.1, limit - began))
-                renewed = began
+                began = _clock()
+                await asyncio.wait_for(self._renew(api), max(0.1, self._limit - began))
+                self._renewed, every = began, self._settings.lease_seconds / 4
             except (HeroldError, TimeoutError) as error:
-                if isinstance(error, _Taken) or time.monotonic() >= limit:
-                    self._journal.write("error", "leadership_lost", identity=self._settings.identity)
-                    os._exit(LOST)
+                if isinstance(error, _Taken) or _clock() >= self._limit:
+                    self._lose()
                 every = 0.5
 
     async def _renew(self, api: KubernetesApi) -> None:
@@ -153,6 +167,11 @@ class Leadership:
 
 class _Taken(HeroldError):
     """Somebody else leads."""
+
+
+def _clock() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _now() -> str:

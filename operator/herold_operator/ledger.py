@@ -161,7 +161,8 @@ class Reader:
 
 
 class Ledger:
-    """Connections to the ledger, used by a few threads. `session` is said on each new connection."""
+    """Connections to the ledger, used by a few threads. `session` is said on each new connection,
+    `before` is called before each call, in its thread."""
 
     def __init__(
         self,
@@ -170,6 +171,7 @@ class Ledger:
         application: str = ACTOR,
         threads: int = THREADS,
         session: LiteralString = "",
+        before: Callable[[], None] | None = None,
     ) -> None:
         if settings.database_url is None:
             raise ValueError("the ledger's address is missing: HEROLD_DATABASE_URL")
@@ -178,6 +180,7 @@ class Ledger:
         self.key = read_key(settings)
         self._application = application
         self._session = session
+        self._before = before
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ledger")
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self.reader = Reader()
@@ -193,6 +196,8 @@ class Ledger:
 
     def _run(self, act: Callable[[Connection], T]) -> T:
         connection = self._connection()
+        if self._before is not None:
+            self._before()
         try:
             result = act(connection)
         except psycopg.OperationalError as error:

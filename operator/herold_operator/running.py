@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
 from typing import Any
 
 from herold.errors import HeroldError
@@ -15,6 +14,7 @@ from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
 from herold_operator.fleets import Fleets
 from herold_operator.health import Health
+from herold_operator.leadership import Leadership
 from herold_operator.ledger import Ledger
 from herold_operator.pods import Platform
 from herold_operator.reconciler import Reconciler
@@ -33,13 +33,13 @@ async def lead(
     own: OperatorSettings,
     journal: Journal,
     health: Health,
+    leadership: Leadership,
     stop: asyncio.Event,
-    release: Callable[[], None],
 ) -> None:
-    """Be the operator until `stop`. `release` is called, in a thread, once nothing will be written any more."""
+    """Be the operator until `stop`, as long as `leadership` lasts. It is handed over once nothing more is decided."""
     configuration = await load_configuration()
-    api = KubernetesApi(configuration)
-    ledger = Ledger(settings)
+    api = KubernetesApi(configuration, before_write=leadership.check)
+    ledger = Ledger(settings, before=leadership.check)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
     teller = Teller(api, own.identity, journal, health)
     reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal, teller, health)
@@ -76,7 +76,7 @@ async def lead(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(ledger.close)
-        await asyncio.to_thread(release)
+        await asyncio.to_thread(leadership.stop)
         await teller.flush(EVENTS_SECONDS)  # of what was done while it led
         if watching is not None:  # it reads only: nobody needs to wait for it
             await asyncio.wait({watching}, timeout=WATCH_ENDS_SECONDS)
