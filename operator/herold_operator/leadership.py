@@ -1,9 +1,9 @@
 """One leader among the replicas, by a Lease. Renewed in a thread of its own: a busy event loop loses no leadership.
 
 A replica that could not renew in time ends at once, because another may lead by now; whatever writes asks first
-(`check`), so that one that slept through its Lease does no harm when it wakes. One that stops releases the Lease, so that
-the other begins within a second. Clocks are not compared: a Lease is over when it did not change for its duration by
-the clock of whoever watches it.
+(`check`), so that one that slept through its Lease does no harm when it wakes. One that stops releases the Lease, so
+that the other begins within a second. Clocks are not compared: a Lease is over when it did not change for its duration
+by the clock of whoever watches it.
 https://kubernetes.io/docs/concepts/architecture/leases/
 """
 
