@@ -67,7 +67,7 @@ generate: $(VENV)/.ready ## Write CRDs, schemas for editors and reference pages 
 	@$(BIN)/python -m herold_operator.reference
 
 lock: $(VENV)/.ready ## Pin all dependencies anew, with hashes and without addresses
-	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator -o locks/dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator --extra policies -o locks/dev.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade -o locks/runtime.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra operator -o locks/operator.txt pyproject.toml
 

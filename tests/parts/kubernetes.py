@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -85,6 +86,7 @@ class Answer(Exception):
     def __init__(self, code: int, body: str) -> None:
         super().__init__(f"{code}: {body[:2000]}")
         self.code = code
+        self.body = body
 
 
 @dataclass
@@ -125,7 +127,7 @@ class ApiServer:
         request = urllib.request.Request(
             f"https://127.0.0.1:{self.port}{path}",
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
             headers={"Authorization": f"Bearer {_token(user)}", "Content-Type": kind},
         )
         context = ssl.create_default_context(cafile=str(self.authority))
@@ -137,19 +139,20 @@ class ApiServer:
                 raise Answer(error.code, error.read().decode()) from None
         return json.loads(text) if text[:1] in (b"{", b"[") else text.decode()
 
-    def apply(self, manifest: dict[str, Any], *, user: str = ADMIN) -> Any:
+    def apply(self, manifest: dict[str, Any], *, user: str = ADMIN, dry_run: bool = False) -> Any:
         """Server-side apply, as `kubectl apply --server-side` and Argo CD do it."""
         return self.ask(
             "PATCH",
-            f"{path_of(manifest)}?fieldManager=tests&force=true&fieldValidation=Strict",
+            f"{path_of(manifest)}?fieldManager=tests&force=true&fieldValidation=Strict{'&dryRun=All' * dry_run}",
             manifest,
             kind="application/apply-patch+yaml",
             user=user,
         )
 
-    def merge(self, manifest: dict[str, Any], change: dict[str, Any]) -> Any:
+    def merge(self, manifest: dict[str, Any], change: dict[str, Any], *, dry_run: bool = False) -> Any:
         """A merge patch of one object."""
-        return self.ask("PATCH", path_of(manifest), change, kind="application/merge-patch+json")
+        path = f"{path_of(manifest)}{'?dryRun=All' * dry_run}"
+        return self.ask("PATCH", path, change, kind="application/merge-patch+json")
 
     def get(self, manifest: dict[str, Any]) -> Any:
         """The object as it is now."""
@@ -210,7 +213,7 @@ def path_of(manifest: dict[str, Any]) -> str:
     """The path of an object."""
     group = manifest["apiVersion"]
     metadata, kind = manifest["metadata"], manifest["kind"]
-    plural = KINDS[kind].plural if kind in KINDS else f"{kind.lower()}s"
+    plural = KINDS[kind].plural if kind in KINDS else re.sub("y$", "ie", kind.lower()) + "s"
     root = "/api/v1" if group == "v1" else f"/apis/{group}"
     where = f"/namespaces/{metadata['namespace']}" if metadata.get("namespace") else ""
     return f"{root}{where}/{plural}/{metadata['name']}"
@@ -250,6 +253,7 @@ def _commands(folder: Path, port: int, tools: dict[str, Path]) -> dict[str, list
             "--endpoint-reconciler-type=none",
             "--shutdown-delay-duration=0s",
             "--disable-admission-plugins=ServiceAccount",
+            "--allow-privileged=true",  # as most clusters: what our own pods may is for policies to say
             f"--audit-policy-file={folder}/audit.yaml",
             f"--audit-log-path={folder}/audit.log",
             "--audit-log-mode=blocking",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from herold.errors import InvalidInput, Mistake
 
 PREFIX = "HEROLD_"
+Environment = Literal["test", "staging", "prod"]
 
 
 def default_state_dir() -> Path:
@@ -49,7 +50,7 @@ class Settings(BaseModel):
         pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
         description="Name of this installation. A ledger belongs to one; another one's processes refuse it.",
     )
-    environment: Literal["test", "staging", "prod"] = Field(
+    environment: Environment = Field(
         default="test", description="Environment of this installation; outside prod every sender has an allow-list."
     )
     single_node: bool = Field(

@@ -100,6 +100,16 @@ def with_files(function: Function) -> Function:
     )(function)
 
 
+def with_policies(function: Function) -> Function:
+    """`--policies` and `--no-policies`: by which rules resources are judged."""
+    without = click.option("--no-policies", is_flag=True, help="Don't ask policies.")
+    return click.option(
+        "--policies",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder with the policies.  [default: policies/admission of the checkout, where there is one]",
+    )(without(function))
+
+
 def with_actor(function: Function) -> Function:
     """`--actor`: who does it, for the ledger's audit."""
     return click.option(
