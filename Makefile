@@ -34,11 +34,11 @@ chaos: $(VENV)/.ready ## Kill workers and the ledger, then ask the relay who got
 bench: $(VENV)/.ready ## Measure; figures go to build/bench (FULL=1: the sizes of docs/benchmarks.md)
 	@$(BIN)/python tests/bench/run.py $(if $(FULL),--full)
 
-up: $(VENV)/.ready ## Start a Kubernetes of our own (HEROLD_CONTEXT=: use yours; INSTALL=1: install what lacks)
+up: $(VENV)/.ready ## Start a Kubernetes of our own with Herold in it (HEROLD_CONTEXT=: use yours; INSTALL=1: what lacks)
 	@PYTHONPATH=. $(BIN)/python -m local.cluster up $(if $(INSTALL),--install)
 
-down: $(VENV)/.ready ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data)
-	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep)
+down: $(VENV)/.ready ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data; yours: CONFIRM=1)
+	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep) $(if $(CONFIRM),--confirm)
 
 status: $(VENV)/.ready ## What runs and what is Ready
 	@PYTHONPATH=. $(BIN)/python -m local.cluster status
@@ -48,7 +48,7 @@ inbox: $(VENV)/.ready ## The newest mails that the cluster's relay got, as a pag
 
 e2e: $(VENV)/.ready ## Campaigns on the real cluster, judged by the relay's log (needs what `make up` needs)
 	@PYTHONPATH=.:tests $(BIN)/python -m e2e.needs
-	@$(BIN)/pytest $(ARGS) tests/e2e/e2e_campaigns.py
+	@$(BIN)/pytest $(ARGS) tests/e2e/e2e_foreign.py tests/e2e/e2e_campaigns.py
 
 lint: $(VENV)/.ready ## Style, types, layers
 	@$(BIN)/ruff check .
