@@ -27,7 +27,7 @@ RELAY_HOST = f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local"
 RELAY_AUTHORITY = "herold-relay-ca"
 DEPLOY = CHECKOUT / "operator" / "deploy"
 SHARED = CHECKOUT / "gitops" / "campaigns" / "test" / "shared"
-OPERATOR = "herold-operator"
+OPERATOR, READER = "herold-operator", "herold-reader"
 PATIENCE = 180.0
 
 
@@ -48,10 +48,11 @@ def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progres
         make_database(kubectl, logins, passwords)
         apply_ours(kubectl, [job])
         wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
-    with progress.step("the operator works"):
+    with progress.step("the operator and the read service work"):
         apply_ours(kubectl, build_deployed(image))
-        words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{OPERATOR}", f"--timeout={PATIENCE:.0f}s")
-        kubectl(*words, seconds=PATIENCE + 10)
+        for name in (OPERATOR, READER):
+            words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{name}", f"--timeout={PATIENCE:.0f}s")
+            kubectl(*words, seconds=PATIENCE + 10)
         # Pods that run are not yet an operator that works: what it says of the platform's own resources is.
         shared = build_shared()
         apply_ours(kubectl, shared)
@@ -85,8 +86,9 @@ def build_migration(image: str) -> Item:
 
 
 def build_deployed(image: str) -> list[Item]:
-    """What operator/deploy has beside namespaces: roles, the operator."""
-    return [*_read(DEPLOY / "rbac.yaml"), *build_operator(image)]
+    """What operator/deploy has beside namespaces: roles, the operator, the read service; and the team's accounts."""
+    roles = [*_read(DEPLOY / "rbac.yaml"), *_read(DEPLOY / "campaign-roles.yaml")]
+    return [*roles, *build_operator(image), *build_reader(image), *build_access()]
 
 
 def build_operator(image: str) -> list[Item]:
@@ -98,6 +100,21 @@ def build_operator(image: str) -> list[Item]:
                 container["image"] = image
                 container["env"].append({"name": "HEROLD_OPERATOR_WORKER_IMAGE", "value": image})
     return items
+
+
+def build_reader(image: str) -> list[Item]:
+    """operator/deploy/reader.yaml with the image of this checkout."""
+    items = _read(DEPLOY / "reader.yaml")
+    for item in items:
+        if item["kind"] == "Deployment":
+            for container in item["spec"]["template"]["spec"]["containers"]:
+                container["image"] = image
+    return items
+
+
+def build_access() -> list[Item]:
+    """Accounts of the team's namespace for people whose kubeconfig has a certificate, as ours has."""
+    return [item for item in _read_template("herold", "") if item["kind"] in ("ServiceAccount", "RoleBinding")]
 
 
 def build_shared() -> list[Item]:

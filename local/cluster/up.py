@@ -47,21 +47,15 @@ def check_needs(layout: Layout) -> None:
         raise needs.Lacking(lacks)
 
 
-def bring_up(layout: Layout, progress: Progress, *, bare: bool) -> None:
-    """From nothing to an operator that works. What the node does not need to start is made while it starts.
-
-    `bare`: from nothing to a Kubernetes with metrics.
-    """
+def bring_up(layout: Layout, progress: Progress) -> None:
+    """From nothing to an operator that works. What the node does not need to start is made while it starts."""
     with ThreadPoolExecutor(max_workers=2) as aside:
         layers = aside.submit(build.build_layers, layout, progress)
         programs = build.build_programs(layout, progress)
         meters = aside.submit(build.build_metrics_server, layout, progress)
         kubectl = start_node(layout, programs, progress)
         layers.result()
-        with progress.step("names resolve"):
-            wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
-        if not bare:
-            start_platform(layout, kubectl, progress)
+        start_platform(layout, kubectl, progress)
         start_metrics(layout, kubectl, meters.result())
 
 
@@ -106,8 +100,10 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
         images.bring_in(layout, herold, also_named=HEROLD_IMAGE)
         postgres = build.build_postgres_image(layout)
         images.bring_in(layout, postgres)
+    with progress.step("names resolve"):
+        wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
     for name in ("postgres", "sink"):
-        make_volume(layout.volumes / name)
+        _make_volume(layout.volumes / name)
     kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
     relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
     items = build_platform({"herold": herold.reference, "postgres": postgres.reference})
@@ -127,8 +123,7 @@ def start_metrics(layout: Layout, kubectl: Kubectl, image: Image) -> None:
     kubectl.apply(build_metrics(image.reference, authority))
 
 
-def make_volume(folder: Path) -> None:
-    """A folder of the user of our images, for a volume of this node."""
+def _make_volume(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chown(folder, UID, UID)
 

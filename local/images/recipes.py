@@ -48,7 +48,7 @@ def build_postgres(checkout: Path, cache: Path) -> Image:
 
 
 def build_herold(checkout: Path, cache: Path) -> Image:
-    """Herold from this checkout, operator and worker: Debian's Python, the locked dependencies, the application."""
+    """Herold from this checkout, all its processes: Debian's Python, the locked dependencies, the application."""
     layers = (
         build_base(PYTHON_BASE, cache),
         build_dependencies(checkout / "locks" / "operator.txt", cache),
@@ -107,7 +107,7 @@ def pip_command(lock: Path) -> tuple[str, ...]:
 def build_application(checkout: Path, cache: Path) -> Layer:
     """The engine and the operator as they are in the checkout, and the note by which Python knows the version."""
     sources = [(checkout / "apps" / "herold" / "herold", "herold")]
-    sources += [(checkout / "operator" / "herold_operator", "herold_operator")]
+    sources += [(checkout / "operator" / name, name) for name in ("herold_operator", "herold_reader")]
     files = [entry for folder, prefix in sources for entry in entries_below(folder, prefix) if is_shipped(entry.path)]
     version = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
     parts = [part for entry in sorted(files, key=lambda each: each.path) for part in (entry.path, _read(entry))]

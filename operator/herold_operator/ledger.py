@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import class_row
@@ -170,11 +170,11 @@ class Ledger:
         *,
         application: str = ACTOR,
         threads: int = THREADS,
-        session: LiteralString = "",
+        session: bytes = b"",
         before: Callable[[], None] | None = None,
     ) -> None:
         if settings.database_url is None:
-            raise ValueError("the ledger's address is missing: HEROLD_DATABASE_URL")
+            raise HeroldError("the ledger's address is missing", hint="set HEROLD_DATABASE_URL")
         self._settings = settings
         self._url = settings.database_url
         self.key = read_key(settings)

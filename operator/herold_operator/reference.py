@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from herold_operator.events import reference_lines
-from herold_operator.log_page import logs_page
 from herold_operator.reasons import reference_page
 from herold_operator.settings import PREFIX, OperatorSettings
 
@@ -16,37 +18,43 @@ FOLDER = Path("docs") / "reference"
 
 def pages() -> dict[str, str]:
     """Every page that is generated here, by its file's name."""
-    return {"operator.md": operator_page(), "logs.md": logs_page()}
+    return {"operator.md": operator_page()}
 
 
 def operator_page() -> str:
     """Conditions and reasons, Events, settings."""
+    settings = settings_lines(OperatorSettings, PREFIX, {"identity": "the host's name"})
+    return "\n".join([reference_page(), *reference_lines(), "", "# Settings of the operator", "", *settings]) + "\n"
+
+
+def settings_lines(model: type[BaseModel], prefix: str, defaults: Mapping[str, str]) -> list[str]:
+    """A table of settings; `defaults` are in words what the model finds out by itself."""
     lines = [
-        reference_page(),
-        *reference_lines(),
-        "",
-        "# Settings of the operator",
-        "",
         "Beside those of every process ([settings.md](settings.md)); times are seconds. An unknown or wrong one ends "
         "it, with all mistakes named.",
         "",
         "| variable | default | meaning |",
         "| --- | --- | --- |",
     ]
-    for name, field in OperatorSettings.model_fields.items():
-        default = "the host's name" if name == "identity" else f"`{field.default}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
-    return "\n".join(lines) + "\n"
+    for name, field in model.model_fields.items():
+        default = defaults.get(name) or (f"`{field.default}`" if field.default != "" else "")
+        lines.append(f"| `{prefix}{name.upper()}` | {default} | {field.description} |")
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the pages, or with `--check` only say which are stale (exit code 1)."""
-    parser = argparse.ArgumentParser(prog="python -m herold_operator.reference", description=__doc__)
+    return write_pages("herold_operator.reference", pages(), arguments)
+
+
+def write_pages(module: str, pages: Mapping[str, str], arguments: list[str] | None) -> int:
+    """`main` of a module that makes pages of docs/reference, by the names of their files."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description="Writes its pages of docs/reference.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when one is stale")
     parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
     options = parser.parse_args(arguments)
     are_stale = False
-    for name, content in pages().items():
+    for name, content in pages.items():
         path = options.root / FOLDER / name
         if path.is_file() and path.read_text(encoding="utf-8") == content:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +13,7 @@ from herold.errors import InvalidInput, Mistake
 from herold.settings import Settings, read_settings
 
 PREFIX = "HEROLD_OPERATOR_"
+Own = TypeVar("Own", bound=BaseModel)
 
 
 class OperatorSettings(BaseModel):
@@ -51,23 +53,25 @@ class OperatorSettings(BaseModel):
 
 def read_operator_settings(environ: Mapping[str, str] | None = None) -> tuple[Settings, OperatorSettings]:
     """Both sets of settings. Raises InvalidInput that names every unknown or wrong variable."""
+    return read_both(OperatorSettings, PREFIX, environ)
+
+
+def read_both(own: type[Own], prefix: str, environ: Mapping[str, str] | None = None) -> tuple[Settings, Own]:
+    """Settings of every process, and those that begin with `prefix`. Raises InvalidInput, with all mistakes of both."""
     source = os.environ if environ is None else environ
-    own = {name: value for name, value in source.items() if name.startswith(PREFIX)}
+    ours = {name: value for name, value in source.items() if name.startswith(prefix)}
     mistakes: list[Mistake] = []
-    settings = Settings()
+    settings, read = Settings(), own()
     try:
-        settings = read_settings({name: value for name, value in source.items() if name not in own})
+        settings = read_settings({name: value for name, value in source.items() if name not in ours})
     except InvalidInput as error:
         mistakes += error.mistakes
-    operator = OperatorSettings()
     try:
-        operator = OperatorSettings.model_validate(
-            {name.removeprefix(PREFIX).lower(): value for name, value in own.items()}
-        )
+        read = own.model_validate({name.removeprefix(prefix).lower(): value for name, value in ours.items()})
     except ValidationError as error:
         mistakes += [
-            Mistake("environment", 0, 0, PREFIX + str(item["loc"][0]).upper(), item["msg"]) for item in error.errors()
+            Mistake("environment", 0, 0, prefix + str(item["loc"][0]).upper(), item["msg"]) for item in error.errors()
         ]
     if mistakes:
         raise InvalidInput(mistakes, what="settings")
-    return settings, operator
+    return settings, read

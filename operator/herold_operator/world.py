@@ -89,6 +89,22 @@ class World:
                     waiting.append(source)
         return found
 
+    def unknown(self, key: Key) -> set[Key]:
+        """What `key` names, directly or through others that are known, and is not known itself."""
+        found: set[Key] = set()
+        seen: set[Key] = set()
+        waiting = [key]
+        while waiting:
+            each = waiting.pop()
+            if each in seen:
+                continue
+            seen.add(each)
+            if each in self.objects:
+                waiting += self._names.get(each, ())
+            else:
+                found.add(each)
+        return found
+
     def closure(self, key: Key) -> tuple[Declared, list[Shaped]]:
         """`key` with everything that it names, directly or through others, as far as it exists."""
         found: dict[Key, Shaped] = {}

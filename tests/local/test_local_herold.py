@@ -8,9 +8,11 @@ import datetime as dt
 from cryptography import x509
 from local.cluster.herold import (
     RELAY_HOST,
+    build_access,
     build_migration,
     build_namespaces,
     build_operator,
+    build_reader,
     build_shared,
 )
 from local.cluster.layout import PLATFORM_NAMESPACE
@@ -19,6 +21,8 @@ from local.cluster.secret import build_secret
 
 from herold.resources import ContactSchema, SenderProfile
 from herold_operator.settings import read_operator_settings
+from herold_reader.protocol import PORT_NAME, RIGHTS, SERVICE, Ask, proxy_path
+from herold_reader.settings import read_reader_settings
 
 IMAGE = "localhost/herold:0123456789ab"
 
@@ -52,6 +56,29 @@ def test_operator_and_workers_run_the_image_of_this_checkout() -> None:
     given = {each["name"]: each.get("value", "x") for each in container["env"]}
     _, own = read_operator_settings(given)
     assert own.worker_image == IMAGE
+
+
+def test_the_read_service_runs_it_too_with_settings_that_it_knows() -> None:
+    items = build_reader(IMAGE)
+    (deployment,) = [item for item in items if item["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == IMAGE
+    given = {each["name"]: each.get("value", "x") for each in container["env"]}
+    _, own = read_reader_settings(given)
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports == {"reader": own.port, "health": own.health_port}
+    (service,) = [item for item in items if item["kind"] == "Service"]
+    assert (service["metadata"]["name"], service["spec"]["ports"][0]["name"]) == (SERVICE, PORT_NAME)
+    (way,) = [item for item in items if item["kind"] == "Role"]
+    assert f"/services/{way['rules'][0]['resourceNames'][0]}/proxy/" in proxy_path(Ask.PLAN, "a", "b")
+
+
+def test_the_teams_namespace_has_an_account_for_each_role_of_readers_and_none_makes_tokens() -> None:
+    items = build_access()
+    accounts = {item["metadata"]["name"] for item in items if item["kind"] == "ServiceAccount"}
+    assert accounts == {right.account for right in RIGHTS.values()}
+    for binding in (item for item in items if item["kind"] == "RoleBinding"):
+        assert binding["roleRef"]["name"] == binding["subjects"][0]["name"]
 
 
 def test_each_image_has_a_migration_of_its_own() -> None:

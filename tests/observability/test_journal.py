@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from herold.journal import FIELDS, Journal
-from herold_operator.log_page import SERVICES
-from herold_operator.reference import main
+from herold_reader.log_page import SERVICES
+from herold_reader.reference import main
 
 ROOT = Path(__file__).parents[2]
 SOURCES = {
     "operator": (ROOT / "operator" / "herold_operator",),
+    "reader": (ROOT / "operator" / "herold_reader",),
     "worker": (ROOT / "apps" / "herold" / "herold" / "worker", ROOT / "apps/herold/herold/cli/worker.py"),
 }
 BY_EVERY_JOURNAL = {"library"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import datetime
 import io
 import json
 import os
@@ -27,8 +28,10 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from herold.resources import KINDS
 
@@ -36,12 +39,13 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 ADMIN = "admin"
 SERVICE_ACCOUNT = "system:serviceaccount:herold-platform:herold-operator"
+READER_ACCOUNT = "system:serviceaccount:herold-platform:herold-reader"
 AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
-  users: ["%s"]
+  users: [%s]
 - level: None
 """
 T = TypeVar("T")
@@ -104,21 +108,52 @@ class ApiServer:
         """Its own certificate, which signs itself."""
         return self.folder / "certs" / "apiserver.crt"
 
-    def kubeconfig(self, user: str = ADMIN, port: int | None = None) -> Path:
-        """A kubeconfig of that user; `port` is that of a proxy on the way."""
+    def kubeconfig(
+        self,
+        user: str = ADMIN,
+        port: int | None = None,
+        *,
+        credentials: dict[str, Any] | None = None,
+        namespace: str = "default",
+    ) -> Path:
+        """A kubeconfig of that user, with a token unless other `credentials` are given; `port` is that of a proxy."""
         port = port or self.port
         path = self.folder / f"{user.rpartition(':')[2]}-{port}.kubeconfig"
         cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.authority)}
+        context = {"cluster": "test", "user": user, "namespace": namespace}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": user, "user": {"token": _token(user)}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "users": [{"name": user, "user": credentials or {"token": _token(user)}}],
+            "contexts": [{"name": "test", "context": context}],
         }
         path.write_text(json.dumps(content))
         return path
+
+    def certificate_of(self, user: str) -> dict[str, str]:
+        """Credentials of somebody who has a client certificate and no token, as kind and k3d make them."""
+        authority = x509.load_pem_x509_certificate((self.folder / "clients.crt").read_bytes())
+        signer = serialization.load_pem_private_key((self.folder / "clients.key").read_bytes(), None)
+        assert isinstance(signer, ec.EllipticCurvePrivateKey)
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate, secret = self.folder / f"{user}.crt", self.folder / f"{user}.key"
+        certificate.write_bytes(
+            _certificate(user, key.public_key(), authority.subject, signer).public_bytes(serialization.Encoding.PEM)
+        )
+        secret.write_bytes(_pem_of(key))
+        return {"client-certificate": str(certificate), "client-key": str(secret)}
+
+    def token_of(self, namespace: str, account: str, *, audience: str | None = None, seconds: int = 3600) -> str:
+        """A token of a service account, for the API server unless for another audience."""
+        spec = {"expirationSeconds": seconds, **({"audiences": [audience]} if audience else {})}
+        made = self.ask(
+            "POST",
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token",
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
+        )
+        return str(made["status"]["token"])
 
     def ask(
         self, method: str, path: str, body: Any = None, *, kind: str = "application/json", user: str = ADMIN
@@ -167,11 +202,12 @@ class ApiServer:
         command = [str(self.tools["kubectl"]), f"--kubeconfig={self.kubeconfig()}", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
-    def requests(self, since: float = 0.0) -> list[dict[str, Any]]:
-        """What the operator's account asked for, from the audit log; `since` is a length of the log."""
+    def requests(self, since: float = 0.0, user: str = SERVICE_ACCOUNT) -> list[dict[str, Any]]:
+        """What an account of Herold's asked for, from the audit log; `since` is a length of the log."""
         with (self.folder / "audit.log").open("rb") as log:
             log.seek(int(since))
-            return [json.loads(line) for line in log.read().splitlines(keepends=True) if line.endswith(b"\n")]
+            lines = [json.loads(line) for line in log.read().splitlines(keepends=True) if line.endswith(b"\n")]
+        return [line for line in lines if line["user"]["username"] == user]
 
     def audited(self) -> float:
         """Length of the audit log now."""
@@ -244,6 +280,7 @@ def _commands(folder: Path, port: int, tools: dict[str, Path]) -> dict[str, list
             f"--etcd-servers={client}",
             f"--cert-dir={folder}/certs",
             f"--token-auth-file={folder}/tokens.csv",
+            f"--client-ca-file={folder}/clients.crt",
             "--authorization-mode=RBAC",
             "--anonymous-auth=false",
             "--service-account-issuer=https://kubernetes.default.svc",
@@ -262,16 +299,51 @@ def _commands(folder: Path, port: int, tools: dict[str, Path]) -> dict[str, list
 
 
 def _write_files(folder: Path) -> None:
-    key = rsa.generate_private_key(65537, 2048)
-    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "sa.key").write_bytes(key.private_bytes(*pem))
+    (folder / "sa.key").write_bytes(_pem_of(rsa.generate_private_key(65537, 2048)))
     tokens = io.StringIO()
     groups = "system:serviceaccounts,system:serviceaccounts:herold-platform"
     csv.writer(tokens).writerows(
-        [[_token(ADMIN), ADMIN, "1", "system:masters"], [_token(SERVICE_ACCOUNT), SERVICE_ACCOUNT, "2", groups]]
+        [
+            [_token(ADMIN), ADMIN, "1", "system:masters"],
+            [_token(SERVICE_ACCOUNT), SERVICE_ACCOUNT, "2", groups],
+            [_token(READER_ACCOUNT), READER_ACCOUNT, "3", groups],
+        ]
     )
     (folder / "tokens.csv").write_text(tokens.getvalue())
-    (folder / "audit.yaml").write_text(AUDIT_POLICY % SERVICE_ACCOUNT)
+    (folder / "audit.yaml").write_text(AUDIT_POLICY % f'"{SERVICE_ACCOUNT}", "{READER_ACCOUNT}"')
+    signer = ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate("clients", signer.public_key(), _subject("clients"), signer)
+    (folder / "clients.crt").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    (folder / "clients.key").write_bytes(_pem_of(signer))
+
+
+def _certificate(
+    name: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name, signer: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    """For a day. Who signs itself is an authority."""
+    now = datetime.datetime.now(datetime.UTC)
+    subject = _subject(name)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=subject == issuer, path_length=None), critical=True)
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _pem_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 @contextmanager

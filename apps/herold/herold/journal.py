@@ -22,7 +22,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 FIELDS: Mapping[str, str] = {
     "at": "When it was written, UTC, RFC 3339 with milliseconds.",
     "level": "`debug`, `info`, `warning` or `error`; `HEROLD_LOG_LEVEL` is the least that is written.",
-    "service": "Which process writes: `worker`, `operator`.",
+    "service": "Which process writes: `worker`, `operator`, `reader`.",
     "event": "What happened, in one word; the tables below have them all.",
     "run": "Id of the run, as `herold status` shows it.",
     "window": "Id of the window: the set of messages that were let go together.",
@@ -63,6 +63,8 @@ FIELDS: Mapping[str, str] = {
     "planned": "People of the audience.",
     "occurrence": "Which occurrence of the campaign.",
     "port": "TCP port.",
+    "ask": "What the read service was asked for.",
+    "status": "The HTTP status of an answer.",
     "logger": "Name of the library's logger.",
 }
 

@@ -46,7 +46,8 @@ _DELIVERIES = b"""
     LEFT JOIN LATERAL (SELECT * FROM outcome o WHERE o.run_id = d.run_id AND o.position = d.position
                        ORDER BY attempt DESC LIMIT 1) o ON true
     LEFT JOIN endpoint e ON %(addresses)s AND e.contact_id = d.contact_id AND e.address_hash = d.address_hash
-    WHERE d.run_id = %(run)s AND (%(state)s::text IS NULL OR coalesce(o.kind::text, 'waiting') = %(state)s)
+    WHERE d.run_id = %(run)s AND d.position > %(after)s
+      AND (%(state)s::text IS NULL OR coalesce(o.kind::text, 'waiting') = %(state)s)
     ORDER BY d.position LIMIT %(limit)s"""
 
 
@@ -57,9 +58,13 @@ def deliveries(
     state: State | None = None,
     limit: int | None = None,
     addresses: bool = False,
+    after: int = 0,
 ) -> Iterator[Delivery]:
-    """A run's deliveries in order of position; rows are fetched as they are read, so memory stays constant."""
-    parameters = {"run": run_id, "state": state, "limit": limit, "addresses": addresses}
+    """A run's deliveries in order of position; rows are fetched as they are read, so memory stays constant.
+
+    `after`: only those behind that position.
+    """
+    parameters = {"run": run_id, "state": state, "limit": limit, "addresses": addresses, "after": after}
     with connection.transaction(), connection.cursor("herold_deliveries", row_factory=class_row(Delivery)) as cursor:
         # Somebody may look at a page of it for a while.
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, LiteralString
 
@@ -32,6 +33,22 @@ def find_run(connection: Connection, campaign: str | None, run_id: int | None) -
     ).fetchone()
     if row is None:
         raise NotFound(f"the ledger knows no run of {campaign[:200]}", hint="see: herold status")
+    return int(row[0])
+
+
+def run_of(connection: Connection, namespace: str, names: Sequence[str], run_id: int | None) -> int:
+    """The newest run of one campaign, known by any of `names` (its proofs have another), or its run `run_id`.
+
+    Raises NotFound, which says nothing of other campaigns.
+    """
+    row = connection.execute(
+        """SELECT id FROM run WHERE namespace = %s AND name = ANY (%s) AND (%s::int IS NULL OR id = %s)
+           ORDER BY id DESC LIMIT 1""",
+        (namespace, list(names), run_id, run_id),
+    ).fetchone()
+    if row is None:
+        which = "run yet" if run_id is None else f"run {run_id}"
+        raise NotFound(f"{namespace}/{names[0]} has no {which}")
     return int(row[0])
 
 
