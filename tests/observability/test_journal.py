@@ -25,7 +25,7 @@ SOURCES = {
 }
 BY_EVERY_JOURNAL = {"library"}
 # What a call with ** may add, checked where it is made.
-SPREAD = {"ids", "self.counts", "Counter[str](results.kinds)"}
+SPREAD = {"ids", "self.counts", "Counter[str](taken.kinds)", "Counter[str](results.kinds)"}
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -60,6 +60,9 @@ class Settings(BaseModel):
     shared_namespace: str = Field(
         default="campaigns-shared", description="Namespace to which references with `scope: Shared` point."
     )
+    worker_health_port: int = Field(
+        default=0, ge=0, le=65_535, description="Port of /healthz, /readyz and /metrics of `herold worker`; 0: none."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
     @property

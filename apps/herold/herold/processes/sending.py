@@ -21,6 +21,7 @@ import uvloop
 from herold.journal import Journal
 from herold.processes.ledger import open_for_sending
 from herold.settings import Settings
+from herold.worker.figures import Figures
 from herold.worker.worker import WorkerSettings, serve
 
 STOP_SECONDS = 60.0
@@ -33,12 +34,28 @@ def run_worker(settings: Settings, journal: Journal, *, slots: int, senders: fro
         wanted = WorkerSettings(
             ledger.url, ledger.key, settings.secrets_dir, settings.evidence_dir, settings.fence_file, slots, senders
         )
+        figures = Figures()
         # What is loaded now stays; what a window makes goes by reference count. Few cycles are ever made.
         gc.freeze()
         gc.set_threshold(100_000, 20, 100)
         # Inside: the embedded server stays for as long as somebody uses it.
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(wanted, journal))
+        with _health(settings, figures), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(wanted, journal, figures))
+
+
+@contextmanager
+def _health(settings: Settings, figures: Figures) -> Iterator[None]:
+    if not settings.worker_health_port:
+        yield
+        return
+    from herold.worker.health import HealthServer
+
+    server = HealthServer(figures, settings.evidence_dir, settings.worker_health_port)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 @dataclass(slots=True)
@@ -102,7 +119,8 @@ class Fleet:
 def fleet(settings: Settings, *, workers: int, slots: int, log: Path) -> Iterator[Fleet]:
     """Workers as processes of their own, stopped at the end."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
-    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
+    # Each would want the port.
+    for name, value in settings.model_dump(mode="json", exclude_none=True, exclude={"worker_health_port"}).items():
         environ[f"HEROLD_{name.upper()}"] = str(value)
     command = [sys.executable, "-m", "herold.cli", "worker", "--slots", str(slots)]
     with log.open("ab") as sink:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 from uuid import UUID
@@ -13,6 +14,7 @@ import psycopg
 from herold.journal import Journal
 from herold.ledger.claims import Claim, Kind, Nothing, Receipt, Window, exchange, own_windows, record
 from herold.ledger.database import AsyncConnection, connect_async
+from herold.worker.figures import Figures
 
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -29,11 +31,12 @@ class Who(Protocol):
 class Books:
     """One connection to the ledger, opened anew as often as needed."""
 
-    def __init__(self, who: Who, slot: int, url: str, journal: Journal) -> None:
+    def __init__(self, who: Who, slot: int, url: str, journal: Journal, figures: Figures) -> None:
         self._who = who
         self._slot = slot
         self._url = url
         self._journal = journal
+        self._figures = figures
         self._ledger: AsyncConnection | None = None
         self._last = 0  # the newest window that this slot was given
 
@@ -55,11 +58,16 @@ class Books:
         """Record and claim; when the ledger goes away in the middle, first set right what may have happened."""
         claim = Claim(self._who.worker, self._who.epoch, self._slot, lane)
         try:
-            answer = await exchange(await self.connected(), receipt, claim)
+            ledger = await self.connected()
+            began = time.monotonic()
+            answer = await exchange(ledger, receipt, claim)
+            self._figures.asked("claim" if receipt is None else "exchange", time.monotonic() - began)
+            self._figures.answers[lane, "Claimed" if isinstance(answer, Window) else answer.status] += 1
             if isinstance(answer, Window):
                 self._last = answer.id
             return answer
         except psycopg.OperationalError as error:
+            self._figures.ledger_lost += 1
             self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
             await self.close()
         # Whether that transaction was committed is unknown. Both ways are safe to walk again.
@@ -70,7 +78,13 @@ class Books:
 
     async def record(self, receipt: Receipt) -> None:
         """Until it is recorded. The outcomes stay in memory (and in the evidence) while the ledger is away."""
-        await self._insist(lambda ledger: record(ledger, receipt))
+
+        async def write(ledger: AsyncConnection) -> None:
+            began = time.monotonic()
+            await record(ledger, receipt)
+            self._figures.asked("record", time.monotonic() - began)
+
+        await self._insist(write)
 
     async def _give_back_unknown(self) -> None:
         """Windows whose claim was committed although its answer was lost: nothing of them was begun.
@@ -99,6 +113,7 @@ class Books:
                 await act(await self.connected())
                 return
             except psycopg.OperationalError as error:
+                self._figures.ledger_lost += 1
                 await self.close()
                 if tries == 0:
                     self._journal.write("warning", "ledger_is_away", error=type(error).__name__)

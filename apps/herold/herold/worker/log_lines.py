@@ -13,7 +13,7 @@ LINES: Mapping[str, str] = {
     "ledger_regressed": "The ledger knows less than was seen of it: all claims have stopped.",
     "route_fault": "The relay refused us, not a recipient: the lane pauses.",
     "campaign_held": "A message of the run could not be made; the campaign waits for a person.",
-    "uncertain_after_takeover": "A worker died, and these of its messages were possibly not received.",
+    "took_over": "A worker died; what it had in hand is settled, `uncertain` where nobody knows (then a warning).",
     "run_closed": "Everybody of the run has a final outcome, proven from the rows.",
     "window": "A window is done, with what became of its messages (debug).",
     "not_sent": "A message that the relay did not take at this attempt (debug).",

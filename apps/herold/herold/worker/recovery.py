@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +15,14 @@ from herold.worker.evidence import settle, testimony
 
 # Looks further apart than this don't count as watching a lease.
 GAP_SECONDS = leases.TTL_SECONDS / 3
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one look took over: leases, and the messages that hung on them by what they became."""
+
+    leases: int = 0
+    kinds: Counter[Kind] = field(default_factory=Counter)
 
 
 class Recovery:
@@ -30,14 +40,14 @@ class Recovery:
         self._seen: dict[UUID, tuple[str, float]] = {}
         self._looked = 0.0
 
-    async def step(self, connection: AsyncConnection) -> int:
-        """Look once. Returns how many messages became uncertain."""
+    async def step(self, connection: AsyncConnection) -> Taken:
+        """Look once, and take what is over."""
         found = await leases.others(connection, self._worker)
         if time.monotonic() - self._looked > GAP_SECONDS:
             self._seen = {}
         self._looked = time.monotonic()
         self._seen = {lease.worker: self._since(lease) for lease in found}
-        uncertain = 0
+        taken = Taken()
         for lease in found:
             said = testimony(self._evidence, lease.worker)
             try:
@@ -46,11 +56,11 @@ class Recovery:
                 windows = await leases.take(connection, lease)
                 if windows is None:
                     continue
+                taken.leases += 1
                 for window in windows:
                     count = len(window.positions)
                     unknown: list[Kind] = ["uncertain"] * count
                     kinds = said.kinds(window.slot, window.id, count) if said else unknown
-                    uncertain += sum(kind == "uncertain" for kind in kinds)
                     nothing: list[None] = [None] * count
                     await record(
                         connection,
@@ -65,13 +75,14 @@ class Recovery:
                             settle(kinds),
                         ),
                     )
+                    taken.kinds.update(kinds)
                 if said is not None:
                     said.close(forget=True)
                     said = None
             finally:
                 if said is not None:
                     said.close(forget=False)
-        return uncertain
+        return taken
 
     def _since(self, lease: leases.Lease) -> tuple[str, float]:
         version, since = self._seen.get(lease.worker, ("", 0.0))

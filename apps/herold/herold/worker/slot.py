@@ -27,6 +27,7 @@ from herold.ledger.senders import fault_lane, heal_lane
 from herold.message.compose import CannotRender, Composed, Recipient
 from herold.worker.books import Books, Who
 from herold.worker.evidence import ACCEPTED, BEGUN, REFUSED, Evidence
+from herold.worker.figures import Figures
 from herold.worker.results import Results
 from herold.worker.routes import Content, Routes
 
@@ -51,14 +52,22 @@ class Slot:
     """Claims, sends, records, until its worker stops."""
 
     def __init__(
-        self, number: int, worker: Lanes, url: str, routes: Routes, evidence: Evidence, journal: Journal
+        self,
+        number: int,
+        worker: Lanes,
+        url: str,
+        routes: Routes,
+        evidence: Evidence,
+        journal: Journal,
+        figures: Figures,
     ) -> None:
         self.number = number
         self._worker = worker
         self._routes = routes
         self._evidence = evidence
         self._journal = journal.about(slot=number)
-        self._books = Books(worker, number, url, self._journal)
+        self._figures = figures
+        self._books = Books(worker, number, url, self._journal, figures)
         self._relay: SmtpConnection | None = None
         self._relay_route: SmtpRoute | None = None
         self._relay_used = 0.0
@@ -92,7 +101,7 @@ class Slot:
                         await asyncio.sleep(max(answer.wait_ms, 1) / 1000)
                     continue
                 self.run_id, self._braked = answer.run_id, False
-                receipt = await self._send(answer, sender)
+                receipt = await self._carry_out(answer, sender)
                 self.run_id = None
                 if self._braked:
                     await self._hang_up()  # a stopped connection begins nothing any more
@@ -108,7 +117,20 @@ class Slot:
             if self._relay is not None:
                 self._relay.stop_after_current()
 
-    async def _send(self, window: Window, sender: int) -> Receipt:
+    async def _carry_out(self, window: Window, sender: int) -> Receipt:
+        count, began = len(window.positions), time.monotonic()
+        self._figures.in_hand += count
+        try:
+            results = await self._send(window, sender)
+        finally:
+            self._figures.in_hand -= count
+        self._figures.window(window.lane, results.kinds, results.codes, time.monotonic() - began)
+        self._worker.count(window.id, results.kinds)
+        if self._journal.is_debug:
+            self._tell(window, results)
+        return results.receipt(window)
+
+    async def _send(self, window: Window, sender: int) -> Results:
         place = self._evidence.open_window(self.number, window.id)
         until = time.monotonic() + window.open_ms / 1000
         results = Results.of(len(window.positions))
@@ -121,23 +143,23 @@ class Slot:
                 # The campaign's fault: it waits for a person, all others go on.
                 self._journal.write("error", "campaign_held", run=window.run_id, error=type(error).__name__)
                 await hold_run(ledger, window.run_id, reason=f"CannotCompose: {error.message}")
-                return self._receipt(window, results)
+                return results
             route = await self._routes.route(ledger, sender)
         except psycopg.OperationalError:
-            return self._receipt(window, results)  # nothing was begun; all of it comes back
+            return results  # nothing was begun; all of it comes back
         except HeroldError as error:
             fault = RouteFault(0, None, error.message, permanent=True)
         else:
             composed, indexes = self._compose(window, content, results)
             texts = await self._routes.sign(content.signer, composed)
             try:
-                relay = await self._relay_to(route)
+                relay = await self._relay_to(route, window.lane)
             except RouteFailed as error:
                 fault = error.fault
             else:
                 fault = await self._hand_over(relay, window, composed, texts, indexes, place, until, results)
         await self._judge(window, results, fault)
-        return self._receipt(window, results)
+        return results
 
     def _compose(self, window: Window, content: Content, results: Results) -> tuple[list[Composed], list[int]]:
         composed: list[Composed] = []
@@ -204,6 +226,7 @@ class Slot:
         worked = "sent" in results.kinds
         if fault is not None:
             await self._hang_up()
+            self._figures.faults[lane, str(fault.permanent).lower()] += 1
             self._journal.write(
                 "error" if fault.permanent else "warning",
                 "route_fault",
@@ -220,16 +243,11 @@ class Slot:
             ledger = await self._books.connected()
             if fault is not None and (fault.permanent or not worked):
                 self._faults.add(lane)
+                self._figures.pauses[lane] += 1
                 await fault_lane(ledger, lane, reason=f"{fault.code} {fault.detail}"[:200], permanent=fault.permanent)
             elif worked and lane in self._faults:
                 self._faults.discard(lane)
                 await heal_lane(ledger, lane)
-
-    def _receipt(self, window: Window, results: Results) -> Receipt:
-        self._worker.count(window.id, results.kinds)
-        if self._journal.is_debug:
-            self._tell(window, results)
-        return results.receipt(window)
 
     def _tell(self, window: Window, results: Results) -> None:
         ids = {"run": window.run_id, "window": window.id, "lane": window.lane}
@@ -247,17 +265,20 @@ class Slot:
                     enhanced=results.enhanced[index],
                 )
 
-    async def _relay_to(self, route: SmtpRoute) -> SmtpConnection:
+    async def _relay_to(self, route: SmtpRoute, lane: int) -> SmtpConnection:
         if self._relay is not None and (not self._relay.is_open or self._relay_route != route):
             await self._hang_up()
         if self._relay is None:
             self._relay = await SmtpConnection.open(route, timeout=CONNECT_SECONDS)
             self._relay_route = route
+            self._figures.opened[lane] += 1
+            self._figures.connections += 1
         return self._relay
 
     async def _hang_up(self) -> None:
         relay, self._relay = self._relay, None
         if relay is not None:
+            self._figures.connections -= 1
             await relay.close()
 
     async def _hang_up_if_idle(self) -> None:

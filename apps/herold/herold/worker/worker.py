@@ -22,7 +22,8 @@ from herold.ledger.database import AsyncConnection, connect_async
 from herold.ledger.installation import admit
 from herold.ledger.maintenance import maintain
 from herold.worker.evidence import Evidence
-from herold.worker.recovery import Recovery
+from herold.worker.figures import Figures
+from herold.worker.recovery import Recovery, Taken
 from herold.worker.routes import Routes
 from herold.worker.slot import Slot
 
@@ -49,7 +50,7 @@ class WorkerSettings:
 class Worker:
     """One lease of one process. When the lease is lost the process begins a new one, as another worker."""
 
-    def __init__(self, settings: WorkerSettings, journal: Journal) -> None:
+    def __init__(self, settings: WorkerSettings, journal: Journal, figures: Figures) -> None:
         self.worker: UUID = uuid4()
         self.epoch = 0
         self.stopping = False
@@ -57,17 +58,17 @@ class Worker:
         self.counts: Counter[str] = Counter()
         self._settings = settings
         self._journal = journal.about(worker=self.worker)
+        self._figures = figures
         self._evidence = Evidence(settings.evidence_dir, self.worker, settings.slots)
         self._routes = Routes(settings.key, settings.secrets_dir)
         self._recovery = Recovery(self.worker, settings.evidence_dir)
         self._lanes: list[tuple[int, int]] = []
         self._work = asyncio.Event()
-        self._lease_until = 0.0
         self._last_window = 0
         self._domain_holds: int | None = None
         self._ledger: AsyncConnection | None = None
         self._slots = [
-            Slot(number, self, settings.url, self._routes, self._evidence, self._journal)
+            Slot(number, self, settings.url, self._routes, self._evidence, self._journal, figures)
             for number in range(settings.slots)
         ]
 
@@ -75,7 +76,7 @@ class Worker:
 
     def may_begin(self) -> bool:
         """False when the lease may be over: then nothing more may leave, whatever the window says."""
-        return time.monotonic() < self._lease_until
+        return time.monotonic() < self._figures.lease_until
 
     def lanes(self) -> list[tuple[int, int]]:
         """(lane, sender) pairs in which something is due."""
@@ -113,7 +114,7 @@ class Worker:
         began = time.monotonic()
         self._ledger = await self._connect()
         self.epoch = await leases.register(self._ledger, self.worker, host=socket.gethostname(), pid=os.getpid())
-        self._lease_until = began + LEASE_SECONDS
+        self._figures.lease_until = began + LEASE_SECONDS
         self._journal.write("info", "started", slots=len(self._slots))
         others = [asyncio.create_task(self._beat_until_cancelled(began)), asyncio.create_task(self._keep_books())]
         slots = [asyncio.create_task(slot.run()) for slot in self._slots]
@@ -134,6 +135,7 @@ class Worker:
         self._journal.write("info", "stopped", lost=self.lost, **self.counts)
 
     async def _end(self) -> None:
+        self._figures.lease_until = 0.0
         with contextlib.suppress(psycopg.OperationalError):
             if self._ledger is None or self._ledger.closed:
                 self._ledger = await self._connect()
@@ -149,6 +151,7 @@ class Worker:
     async def _beat_until_cancelled(self, began: float) -> None:
         renewed = began
         while True:
+            self._figures.beat_at = time.monotonic()
             try:
                 if self._ledger is None or self._ledger.closed:
                     self._ledger = await self._connect()
@@ -160,6 +163,7 @@ class Worker:
                     await self.admit(self._ledger)
                     await self._look(self._ledger)
             except (psycopg.OperationalError, TimeoutError) as error:
+                self._figures.ledger_lost += 1
                 self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
                 if self._ledger is not None:
                     with contextlib.suppress(Exception):
@@ -169,9 +173,11 @@ class Worker:
 
     async def _renew(self, ledger: AsyncConnection, now: float) -> None:
         if await leases.renew(ledger, self.worker, self.epoch):
-            self._lease_until = now + LEASE_SECONDS
+            self._figures.lease_until = now + LEASE_SECONDS
+            self._figures.renewals += 1
         else:
-            self._lease_until = 0.0
+            self._figures.lease_until = 0.0
+            self._figures.leases_lost += 1
             self._journal.write("error", "lease_lost")
             self._brake_all()
             self.lose_lease()
@@ -185,20 +191,42 @@ class Worker:
             for slot in self._slots:
                 if slot.run_id in braked:
                     slot.brake()
-        row = await (await ledger.execute("SELECT coalesce(max(id), 0) FROM hold WHERE scope = 'Domain'")).fetchone()
+        asked = time.time()
+        newest = "SELECT coalesce(max(id), 0), extract(epoch FROM clock_timestamp())::float8 FROM hold"
+        row = await (await ledger.execute(f"{newest} WHERE scope = 'Domain'")).fetchone()
         assert row is not None
+        self._figures.clock_offset = (asked + time.time()) / 2 - row[1]
         if self._domain_holds is not None and row[0] > self._domain_holds:
             self._brake_all()  # the next claim leaves the held domain out
         self._domain_holds = row[0]
         lanes = await (await ledger.execute("SELECT lane_id, sender_id FROM due_lanes()")).fetchall()
+        await self._name(ledger, [lane for lane, _ in lanes])
         wanted = self._settings.senders
         self._lanes = [(lane, sender) for lane, sender in lanes if not wanted or sender in wanted]
         if self._lanes:
             self._work.set()
 
+    async def _name(self, ledger: AsyncConnection, lanes: list[int]) -> None:
+        """For those who watch: what lanes are called."""
+        new = [lane for lane in lanes if lane not in self._figures.places]
+        if not new:
+            return
+        found = await ledger.execute(
+            "SELECT l.id, s.namespace || '/' || s.name, l.name FROM lane l JOIN sender s ON s.id = l.sender_id "
+            "WHERE l.id = ANY (%s)",
+            (new,),
+        )
+        self._figures.places.update({lane: (sender, name) for lane, sender, name in await found.fetchall()})
+
     def _brake_all(self) -> None:
         for slot in self._slots:
             slot.brake()
+
+    def _took_over(self, taken: Taken) -> None:
+        self._figures.takeovers += taken.leases
+        self._figures.taken.update(taken.kinds)
+        level = "warning" if taken.kinds["uncertain"] else "info"
+        self._journal.write(level, "took_over", leases=taken.leases, **Counter[str](taken.kinds))
 
     async def _keep_books(self) -> None:
         """On a connection of its own: closing a large run takes longer than a beat."""
@@ -208,12 +236,13 @@ class Worker:
                 try:
                     if ledger is None or ledger.closed:
                         ledger = await self._connect()
-                    uncertain = await self._recovery.step(ledger)
-                    if uncertain:
-                        self._journal.write("warning", "uncertain_after_takeover", messages=uncertain)
+                    taken = await self._recovery.step(ledger)
+                    if taken.leases:
+                        self._took_over(taken)
                     for run_id in await maintain(ledger):
                         self._journal.write("info", "run_closed", run=run_id)
                 except psycopg.OperationalError as error:
+                    self._figures.ledger_lost += 1
                     self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
                     if ledger is not None:
                         await ledger.close()
@@ -223,14 +252,14 @@ class Worker:
                 await ledger.close()
 
 
-async def serve(settings: WorkerSettings, journal: Journal) -> None:
+async def serve(settings: WorkerSettings, journal: Journal, figures: Figures) -> None:
     """Work until SIGTERM or SIGINT. A lost lease begins a new one, as another worker."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     while not asked.is_set():
-        worker = Worker(settings, journal)
+        worker = Worker(settings, journal, figures)
         running = asyncio.create_task(worker.run())
         waiting = asyncio.create_task(asked.wait())
         try:
