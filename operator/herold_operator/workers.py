@@ -20,6 +20,9 @@ APPLIED, ASKED = "herold.dev/applied", "herold.dev/replicas"
 SENDER_LABEL, NAMESPACE_LABEL = "herold.dev/sender", "herold.dev/sender-namespace"
 COMPONENT = {"app.kubernetes.io/name": "herold-worker", "app.kubernetes.io/managed-by": "herold-operator"}
 SELECTOR = ",".join(f"{name}={value}" for name, value in COMPONENT.items())
+HEALTH_PORT = 8080
+# For a Prometheus that finds pods by their annotations; others take operator/deploy/monitoring.
+SCRAPE = {"prometheus.io/scrape": "true", "prometheus.io/port": str(HEALTH_PORT), "prometheus.io/path": "/metrics"}
 # Longer than a window: what is in hand is finished, recorded and released.
 TERMINATION_SECONDS = 60
 
@@ -55,6 +58,12 @@ def build_worker_deployment(sender: SenderProfile, replicas: int, platform: Plat
         resources={"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
     )
     pod["terminationGracePeriodSeconds"] = TERMINATION_SECONDS
+    (container,) = pod["containers"]
+    container["env"].append({"name": "HEROLD_WORKER_HEALTH_PORT", "value": str(HEALTH_PORT)})
+    container["ports"] = [{"name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP"}]
+    # Alive: its event loop comes round, whatever the ledger does. Ready: it has its lease.
+    container["livenessProbe"] = _probe("/healthz", initialDelaySeconds=20, periodSeconds=10, failureThreshold=3)
+    container["readinessProbe"] = _probe("/readyz", periodSeconds=2, failureThreshold=1)
     manifest: dict[str, Any] = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -67,9 +76,13 @@ def build_worker_deployment(sender: SenderProfile, replicas: int, platform: Plat
             "replicas": replicas,
             "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "template": {"metadata": {"labels": labels, "annotations": SCRAPE}, "spec": pod},
         },
     }
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     manifest["metadata"]["annotations"] = {APPLIED: digest, ASKED: str(replicas)}
     return manifest
+
+
+def _probe(path: str, **when: int) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": "health"}, "timeoutSeconds": 2, **when}

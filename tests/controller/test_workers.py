@@ -105,6 +105,21 @@ def test_a_pod_is_restricted_and_reads_its_own_secrets_only() -> None:
     assert container["args"] == ["worker", "--sender", "campaigns-shared/shop-newsletter"]
 
 
+def test_a_pod_is_asked_how_it_is_on_the_port_that_its_worker_is_told() -> None:
+    manifest = build_worker_deployment(small_campaign().sender, 1, Place.of(OperatorSettings(), Settings()))
+    template = manifest["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    told = {each["name"]: each.get("value", "") for each in container["env"]}
+    (port,) = container["ports"]
+    assert str(port["containerPort"]) == told["HEROLD_WORKER_HEALTH_PORT"]
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == told["HEROLD_WORKER_HEALTH_PORT"]
+    probes = {name: container[name]["httpGet"] for name in ("livenessProbe", "readinessProbe")}
+    assert probes == {
+        "livenessProbe": {"path": "/healthz", "port": port["name"]},
+        "readinessProbe": {"path": "/readyz", "port": port["name"]},
+    }
+
+
 def test_names_of_deployments_are_labels_whatever_the_sender_is_called() -> None:
     names = {
         deployment_name("a", "b"),

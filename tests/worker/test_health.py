@@ -202,8 +202,9 @@ def test_clients_that_say_nothing_do_not_keep_others_from_asking(server: tuple[H
 def test_a_lane_without_a_name_is_shown_by_its_number(tmp_path: Path) -> None:
     figures = Figures()
     figures.window(7, ["sent", "returned"], [250, None], 0.5)
+    figures.window(7, ["sent"], [250], 0.5)
     reading = figures.reading(0.0, tmp_path)
-    assert reading[MESSAGES] == {("", "7", "sent"): 1, ("", "7", "returned"): 1}
+    assert reading[MESSAGES] == {("", "7", "sent"): 2, ("", "7", "returned"): 1}
     figures.places[7] = ("shared/shop", "default")
     assert list(figures.reading(0.0, tmp_path)[WINDOW_MESSAGES]) == [("shared/shop", "default")]
 
