@@ -39,11 +39,11 @@ chaos: $(VENV)/.installed ## Kill workers and the ledger, then ask the relay who
 bench: $(VENV)/.installed ## Measure; figures go to build/bench (FULL=1: the sizes of docs/benchmarks.md)
 	@$(BIN)/python tests/bench/run.py $(if $(FULL),--full)
 
-up: $(VENV)/.installed ## Start a Kubernetes of our own (HEROLD_CONTEXT=: use yours; INSTALL=1: install what lacks)
+up: $(VENV)/.installed ## Start a Kubernetes of our own with Herold in it (HEROLD_CONTEXT=: use yours; INSTALL=1: what lacks)
 	@PYTHONPATH=. $(BIN)/python -m local.cluster up $(if $(INSTALL),--install)
 
-down: $(VENV)/.installed ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data)
-	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep)
+down: $(VENV)/.installed ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data; yours: CONFIRM=1)
+	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep) $(if $(CONFIRM),--confirm)
 
 status: $(VENV)/.installed ## What runs and what is Ready
 	@PYTHONPATH=. $(BIN)/python -m local.cluster status
@@ -53,7 +53,7 @@ inbox: $(VENV)/.installed ## The newest mails that the cluster's relay got, as a
 
 e2e: $(VENV)/.installed ## Campaigns on the real cluster, judged by the relay's log (needs what `make up` needs)
 	@PYTHONPATH=.:tests $(BIN)/python -m e2e.needs
-	@$(BIN)/pytest $(ARGS) tests/e2e/e2e_campaigns.py
+	@$(BIN)/pytest $(ARGS) tests/e2e/e2e_foreign.py tests/e2e/e2e_campaigns.py
 
 lint: $(VENV)/.installed ## Style, types, layers
 	@$(BIN)/ruff check .

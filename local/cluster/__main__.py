@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from local.cluster import build, down, images
+from local.cluster import build, down, foreign, images, removal
 from local.cluster import status as states
 from local.cluster import up as rising
 from local.cluster.kubectl import Kubectl
@@ -31,27 +31,30 @@ def cluster() -> None:
 
 @cluster.command()
 @click.option("--install", is_flag=True, help="Install Debian's packages that are missing.")
-def up(install: bool) -> None:
+@click.option("--bare", is_flag=True, help="Only Kubernetes: nothing of Herold.")
+def up(install: bool, bare: bool) -> None:
     """Start the cluster and its platform; what is done already is left as it is."""
     progress, layout = Progress(), here()
-    if name := os.environ.get(CONTEXT_VARIABLE):
-        states.show_foreign(Kubectl("kubectl", None, name))
+    if foreign_kubectl := _foreign():
+        foreign.install(foreign_kubectl, layout, os.environ, progress)
         return
     if install:
         build.install_packages(progress)
     rising.check_needs(layout)
     with _alone():
-        rising.bring_up(layout, progress)
+        rising.bring_up(layout, progress, bare=bare)
     progress.say(f"up. export KUBECONFIG={layout.kubeconfig}")
 
 
 @cluster.command(name="down")
 @click.option("--keep", is_flag=True, help="Keep etcd, images and volumes for the next `up`.")
-def take_down(keep: bool) -> None:
-    """Stop the cluster, put the machine back as it was, and check that."""
+@click.option("--confirm", is_flag=True, help="On a foreign cluster: campaigns, ledger and keys go too.")
+def take_down(keep: bool, confirm: bool) -> None:
+    """Stop the cluster, put the machine back as it was, and check that; from a foreign one remove what is ours."""
     progress, layout = Progress(), here()
-    if name := os.environ.get(CONTEXT_VARIABLE):
-        raise Refused("NotOurs", f"the context {name} is not taken down by Herold", hint=f"unset {CONTEXT_VARIABLE}")
+    if foreign_kubectl := _foreign():
+        removal.remove(foreign_kubectl, progress, everything=confirm)
+        return
     if os.geteuid() != 0:
         raise Refused("NotRoot", "what root started only root can stop", hint="sudo make down")
     with _alone():
@@ -62,8 +65,8 @@ def take_down(keep: bool) -> None:
 @cluster.command()
 def status() -> None:
     """What runs, what is Ready, how long it takes to answer."""
-    if name := os.environ.get(CONTEXT_VARIABLE):
-        states.show_foreign(Kubectl("kubectl", None, name))
+    if foreign_kubectl := _foreign():
+        states.show_foreign(foreign_kubectl)
     else:
         states.show(here())
 
@@ -72,8 +75,7 @@ def status() -> None:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File of the page.")
 def inbox(output: Path) -> None:
     """The newest mails that the cluster's relay got, as one page for a browser."""
-    name = os.environ.get(CONTEXT_VARIABLE)
-    kubectl = Kubectl("kubectl", None, name) if name else states.own_kubectl(here())
+    kubectl = _foreign() or states.own_kubectl(here())
     page = kubectl("exec", "-n", PLATFORM_NAMESPACE, "deploy/sink", "--", *INBOX, seconds=60)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
@@ -88,6 +90,12 @@ def image() -> None:
         herold = build.build_herold_image(layout)
         images.bring_in(layout, herold)
     click.echo(herold.reference)
+
+
+def _foreign() -> Kubectl | None:
+    """For the context of the user's own that HEROLD_CONTEXT names."""
+    name = os.environ.get(CONTEXT_VARIABLE)
+    return Kubectl(foreign.find_kubectl(here()), None, name) if name else None
 
 
 @contextmanager

@@ -37,18 +37,24 @@ class Lack:
     remedy: str
 
 
+ANOTHER = "or use a cluster that you have: make up HEROLD_CONTEXT=<a context of your kubeconfig>"
+
+
 class Lacking(HeroldError):
-    """The machine lacks what a cluster of its own needs; all of it is in the message."""
+    """A machine or a cluster lacks what Herold needs there; all of it is in the message."""
 
     exit_code = 4
 
-    def __init__(self, lacks: Iterable[Lack]) -> None:
+    def __init__(
+        self,
+        lacks: Iterable[Lack],
+        who: str = "this machine can't run a cluster of its own yet; it lacks",
+        *,
+        hint: str | None = ANOTHER,
+    ) -> None:
         self.lacks = tuple(lacks)
         lines = "\n".join(f"  - {lack.what}\n    {lack.remedy}" for lack in self.lacks)
-        super().__init__(
-            f"this machine can't run a cluster of its own yet; it lacks:\n{lines}",
-            hint="or use a cluster that you have: make up HEROLD_CONTEXT=<a context of your kubeconfig>",
-        )
+        super().__init__(f"{who}:\n{lines}", hint=hint)
 
 
 def missing_packages() -> list[str]:

@@ -33,12 +33,12 @@ def name_of(item: Mapping[str, Any]) -> str:
 
 def apply_ours(kubectl: Kubectl, items: Iterable[Item]) -> None:
     """Server-side apply, labelled."""
-    kubectl.apply(_as_stream(mark(item) for item in items))
+    kubectl.apply(to_list(mark(item) for item in items))
 
 
 def find_others(kubectl: Kubectl, items: Iterable[Item]) -> list[str]:
     """Names of those resources that are on the cluster already and that `make up` did not put there."""
-    found = kubectl("get", "--ignore-not-found", "-o", "json", "-f", "-", given=_as_stream(items), seconds=60)
+    found = kubectl("get", "--ignore-not-found", "-o", "json", "-f", "-", given=to_list(items), seconds=60)
     if not found.strip():
         return []
     answer = json.loads(found)
@@ -46,5 +46,6 @@ def find_others(kubectl: Kubectl, items: Iterable[Item]) -> list[str]:
     return sorted(name_of(item) for item in there if not is_ours(item))
 
 
-def _as_stream(items: Iterable[Mapping[str, Any]]) -> str:
-    return "\n---\n".join(json.dumps(item) for item in items)
+def to_list(items: Iterable[Mapping[str, Any]]) -> str:
+    """Resources as one, for kubectl: a stream of several documents of JSON is not always read as one."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})

@@ -124,6 +124,13 @@ def issue(now: dt.datetime, known: Mapping[str, Pair] = MappingProxyType({})) ->
     return pairs
 
 
+def issue_relay(now: dt.datetime) -> tuple[str, Pair]:
+    """For a cluster whose authority is not ours: one of the relay's own (PEM), and the relay's certificate by it."""
+    authority = _authority("herold-relay-ca", now)
+    (leaf,) = [leaf for leaf in LEAVES if leaf.file == "relay"]
+    return _pem(authority.certificate).decode(), _sign(leaf, authority, now)
+
+
 def _read(pair: Pair) -> _Authority:
     key = pem.load_pem_private_key(pair.key, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -38,7 +38,7 @@ def show(layout: Layout) -> None:
 def show_foreign(kubectl: Kubectl) -> None:
     """The cluster that HEROLD_CONTEXT names. Raises Temporary when it does not answer."""
     _show_cluster(kubectl)
-    click.echo(f"\nThe context {kubectl.context} is used as it is: nothing is started or stopped.")
+    click.echo(f"\nThe context {kubectl.context} is used as it is: no node is started or stopped.")
 
 
 def own_kubectl(layout: Layout) -> Kubectl:

@@ -47,15 +47,21 @@ def check_needs(layout: Layout) -> None:
         raise needs.Lacking(lacks)
 
 
-def bring_up(layout: Layout, progress: Progress) -> None:
-    """From nothing to an operator that works. What the node does not need to start is made while it starts."""
+def bring_up(layout: Layout, progress: Progress, *, bare: bool) -> None:
+    """From nothing to an operator that works. What the node does not need to start is made while it starts.
+
+    `bare`: from nothing to a Kubernetes with metrics.
+    """
     with ThreadPoolExecutor(max_workers=2) as aside:
         layers = aside.submit(build.build_layers, layout, progress)
         programs = build.build_programs(layout, progress)
         meters = aside.submit(build.build_metrics_server, layout, progress)
         kubectl = start_node(layout, programs, progress)
         layers.result()
-        start_platform(layout, kubectl, progress)
+        with progress.step("names resolve"):
+            wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
+        if not bare:
+            start_platform(layout, kubectl, progress)
         start_metrics(layout, kubectl, meters.result())
 
 
@@ -100,10 +106,8 @@ def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None
         images.bring_in(layout, herold, also_named=HEROLD_IMAGE)
         postgres = build.build_postgres_image(layout)
         images.bring_in(layout, postgres)
-    with progress.step("names resolve"):
-        wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
     for name in ("postgres", "sink"):
-        _make_volume(layout.volumes / name)
+        make_volume(layout.volumes / name)
     kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
     relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
     items = build_platform({"herold": herold.reference, "postgres": postgres.reference})
@@ -123,7 +127,8 @@ def start_metrics(layout: Layout, kubectl: Kubectl, image: Image) -> None:
     kubectl.apply(build_metrics(image.reference, authority))
 
 
-def _make_volume(folder: Path) -> None:
+def make_volume(folder: Path) -> None:
+    """A folder of the user of our images, for a volume of this node."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chown(folder, UID, UID)
 

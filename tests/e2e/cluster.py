@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 from local.cluster.herold import SHARED
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
+from local.cluster.ours import to_list
 from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.progress import wait_until
 
@@ -36,7 +36,7 @@ class Cluster:
 
     def apply(self, items: list[Item]) -> None:
         """`kubectl apply --server-side`."""
-        self.kubectl("apply", "--server-side", "-f", "-", given="\n---\n".join(json.dumps(item) for item in items))
+        self.kubectl("apply", "--server-side", "-f", "-", given=to_list(items))
 
     def load(self, crowd: Crowd) -> None:
         """`herold contacts import` in a Job, under PodSecurity `restricted`."""

@@ -26,22 +26,42 @@ from e2e.people import Crowd  # noqa: E402
 UP_SECONDS = 1800
 
 
-def _cluster(*words: str) -> None:
-    environ = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+def run_cluster(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python -m local.cluster`, with these variables beside ours."""
+    environ = {**os.environ, "PYTHONPATH": str(CHECKOUT), **variables}
     command = [sys.executable, "-m", "local.cluster", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=UP_SECONDS, env=environ, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=UP_SECONDS, env=environ, check=False)
+
+
+def must(done: subprocess.CompletedProcess[str]) -> str:
+    """What it said. Raises AssertionError when it failed."""
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """Herold on the local cluster, from this checkout."""
-    was_up = find(here(), "kube-apiserver") is not None
-    _cluster("up")
-    program = programs(here().cache, go_version()).path("kubectl")
-    yield Cluster(Kubectl(str(program), here().kubeconfig, CONTEXT))
+def was_up() -> Iterator[bool]:
+    """Whether a cluster was up before these tests. It is left as it was found."""
+    before = find(here(), "kube-apiserver") is not None
+    yield before
+    if not before:
+        must(run_cluster("down"))
+
+
+@pytest.fixture(scope="session")
+def kubectl(was_up: bool) -> Kubectl:
+    """The cluster's administrator. There is a Kubernetes, and perhaps nothing more."""
     if not was_up:
-        _cluster("down")
+        must(run_cluster("up", "--bare"))
+    program = programs(here().cache, go_version()).path("kubectl")
+    return Kubectl(str(program), here().kubeconfig, CONTEXT)
+
+
+@pytest.fixture(scope="session")
+def cluster(kubectl: Kubectl) -> Cluster:
+    """Herold on the local cluster, from this checkout."""
+    must(run_cluster("up"))
+    return Cluster(kubectl)
 
 
 @pytest.fixture

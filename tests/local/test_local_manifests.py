@@ -21,7 +21,7 @@ from local.cluster.settings import build_settings
 from local.cluster.tools import SOURCES, TOOLS, Programs, Tool, key_of
 from local.cluster.traces import NAMES, Traces, compare, from_json, to_json
 from local.images.debian import UID
-from local.images.recipes import APPLICATION, PYTHON_BASE, SITE, is_shipped, pip_command
+from local.images.recipes import APPLICATION, POSTGRES_BASE, POSTGRES_BIN, PYTHON_BASE, SITE, is_shipped, pip_command
 
 LAYOUT = Layout(cache=Path("/cache"), state=Path("/state"))
 IMAGES = {"coredns": "localhost/c:1", "herold": "localhost/h:1", "postgres": "localhost/p:1"}
@@ -172,6 +172,13 @@ def test_the_containerfile_says_what_the_recipes_say() -> None:
     assert " ".join(PYTHON_BASE.packages) in text
     assert 'ENTRYPOINT ["/usr/bin/python3.11", "-m", "herold.cli"]' in text
     assert "--require-hashes --no-deps" in text
+
+
+def test_the_databases_containerfile_says_what_its_recipe_says() -> None:
+    text = (CHECKOUT / "local" / "images" / "postgres" / "Containerfile").read_text()
+    assert f"USER {UID}:{UID}" in text
+    assert " ".join(POSTGRES_BASE.packages) in text
+    assert f"PATH={POSTGRES_BIN}:" in text
 
 
 def test_what_python_compiled_here_is_not_shipped() -> None:
