@@ -17,6 +17,7 @@ from local.cluster.herold import (
     build_crds,
     build_deployed,
     build_namespaces,
+    build_policies,
     start_herold,
 )
 from local.cluster.kubectl import Kubectl
@@ -109,7 +110,7 @@ def find_lacks(kubectl: Kubectl, environ: Mapping[str, str], has: Callable[[str]
 def build_all(image: str) -> list[Item]:
     """What goes in, for the question whether anything of it is there already."""
     platform = build_platform({"herold": image, "postgres": image})
-    return [*platform, *build_crds(), *build_namespaces(), *build_deployed(image)]
+    return [*platform, *build_crds(), *build_namespaces(), *build_policies(), *build_deployed(image)]
 
 
 def install(kubectl: Kubectl, layout: Layout, environ: Mapping[str, str], progress: Progress) -> None:

@@ -39,6 +39,7 @@ def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progres
     with progress.step("kinds, namespaces, secrets"):
         crds, namespaces, job = build_crds(), build_namespaces(), build_migration(image)
         apply_ours(kubectl, [*crds, *namespaces])
+        apply_ours(kubectl, build_policies())
         names = [f"crd/{item['metadata']['name']}" for item in crds]
         kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
         add_secrets(kubectl, authority)
@@ -70,6 +71,14 @@ def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progres
 def build_crds() -> list[Item]:
     """The kinds."""
     return [item for file in sorted((CHECKOUT / "operator" / "crds").glob("*.yaml")) for item in _read(file)]
+
+
+def build_policies() -> list[Item]:
+    """Who may talk to whom, where the cluster enforces that. They come before the pods."""
+    return [
+        *_read(DEPLOY / "networkpolicies.yaml"),
+        *(item for item in _read_template("herold", "") if item["kind"] == "NetworkPolicy"),
+    ]
 
 
 def build_namespaces() -> list[Item]:

@@ -21,7 +21,10 @@ NAMESPACED = (
     "networkpolicies.networking.k8s.io,poddisruptionbudgets.policy,"
     "roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io"
 )
-CLUSTER_WIDE = "clusterroles.rbac.authorization.k8s.io,clusterrolebindings.rbac.authorization.k8s.io"
+CLUSTER_WIDE = (
+    "clusterroles.rbac.authorization.k8s.io,clusterrolebindings.rbac.authorization.k8s.io,"
+    "priorityclasses.scheduling.k8s.io"
+)
 KINDS = "customresourcedefinitions.apiextensions.k8s.io"
 SECONDS = 180.0
 

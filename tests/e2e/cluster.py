@@ -202,5 +202,5 @@ def build_import(crowd: Crowd) -> Item:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": f"import-{crowd.name}", "namespace": PLATFORM_NAMESPACE},
-        "spec": {"backoffLimit": 0, "template": {"spec": pod}},
+        "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": {"herold.dev/uses": "ledger"}}, "spec": pod}},
     }
