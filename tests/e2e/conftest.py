@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 if str(CHECKOUT) not in sys.path:
     sys.path.append(str(CHECKOUT))
 
+from local.cluster import build, needs, traces  # noqa: E402
 from local.cluster.kubectl import Kubectl  # noqa: E402
 from local.cluster.layout import CONTEXT, here  # noqa: E402
 from local.cluster.process import find  # noqa: E402
@@ -28,7 +30,8 @@ UP_SECONDS = 1800
 
 def run_cluster(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`python -m local.cluster`, with these variables beside ours."""
-    environ = {**os.environ, "PYTHONPATH": str(CHECKOUT), **variables}
+    ours = {name: value for name, value in os.environ.items() if name != "HEROLD_CONTEXT"}
+    environ = ours | {"PYTHONPATH": str(CHECKOUT)} | variables
     command = [sys.executable, "-m", "local.cluster", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=UP_SECONDS, env=environ, check=False)
 
@@ -39,19 +42,32 @@ def must(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
+@dataclass(frozen=True)
+class Found:
+    """How this machine was when the tests began, and is left."""
+
+    up: bool
+    kept: bool  # nothing ran, and there are data of an earlier cluster
+
+
 @pytest.fixture(scope="session")
-def was_up() -> Iterator[bool]:
-    """Whether a cluster was up before these tests. It is left as it was found."""
-    before = find(here(), "kube-apiserver") is not None
+def found() -> Iterator[Found]:
+    """This machine. What it lacks is said once for all tests."""
+    layout = here()
+    running = any(find(layout, name) for name in traces.NAMES)
+    lacks = needs.find_lacks(layout, built=build.are_built(layout), fresh=not running)
+    if lacks:
+        pytest.skip(f"lacks {'; '.join(lack.what for lack in lacks)}")
+    before = Found(find(layout, "kube-apiserver") is not None, not running and layout.data.exists())
     yield before
-    if not before:
-        must(run_cluster("down"))
+    if not before.up:
+        must(run_cluster("down", *(["--keep"] if before.kept else [])))
 
 
 @pytest.fixture(scope="session")
-def kubectl(was_up: bool) -> Kubectl:
+def kubectl(found: Found) -> Kubectl:
     """The cluster's administrator. There is a Kubernetes, and perhaps nothing more."""
-    if not was_up:
+    if not found.up:
         must(run_cluster("up", "--bare"))
     program = programs(here().cache, go_version()).path("kubectl")
     return Kubectl(str(program), here().kubeconfig, CONTEXT)

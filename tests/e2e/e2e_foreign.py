@@ -20,7 +20,7 @@ from local.cluster.ours import to_list
 from local.cluster.platform import GREETS
 from local.cluster.up import make_volume
 
-from e2e.conftest import must, run_cluster
+from e2e.conftest import Found, must, run_cluster
 from e2e.people import Crowd, Item
 
 FOREIGN = "somebody-elses"
@@ -29,10 +29,10 @@ KINDS = "namespaces,crd,clusterroles,clusterrolebindings,persistentvolumes,stora
 
 
 @pytest.fixture(scope="module")
-def foreign(was_up: bool, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def foreign(found: Found, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables under which a user has this cluster as one of his own."""
-    if was_up:
-        pytest.skip("a cluster was up before, with what is in it: make down, then make e2e")
+    if found.up or found.kept:
+        pytest.skip("there was a cluster before, with what is in it: make down, then make e2e")
     config = json.loads(here().kubeconfig.read_text())
     for entry in config["contexts"]:
         entry["name"] = FOREIGN

@@ -15,6 +15,7 @@ import yaml
 from local.cluster.components import PORTS, build_components
 from local.cluster.dns import build_question, has_answer
 from local.cluster.layout import CHECKOUT, NODE_BRIDGE, POD_BRIDGE, Layout, read_layout
+from local.cluster.needs import PACKAGES
 from local.cluster.pki import AUTHORITIES, KUBECONFIGS, LEAVES
 from local.cluster.platform import FOLDER, build_claiming, build_manifest, build_metrics, build_platform
 from local.cluster.settings import build_settings
@@ -179,6 +180,13 @@ def test_the_databases_containerfile_says_what_its_recipe_says() -> None:
     assert f"USER {UID}:{UID}" in text
     assert " ".join(POSTGRES_BASE.packages) in text
     assert f"PATH={POSTGRES_BIN}:" in text
+
+
+def test_ci_installs_every_package_that_a_cluster_needs() -> None:
+    text = (CHECKOUT / ".ci" / "run").read_text()
+    # What belongs to every Debian is not looked for.
+    wanted = {package for _, package in PACKAGES} - {"mount", "coreutils"}
+    assert {package for package in wanted if f"missing+=({package})" not in text} == set()
 
 
 def test_what_python_compiled_here_is_not_shipped() -> None:

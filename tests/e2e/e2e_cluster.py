@@ -1,0 +1,187 @@
+"""The cluster itself: what `make up` promises about it. Not collected by default: needs root and changes this machine.
+
+make e2e
+"""
+
+from __future__ import annotations
+
+import os
+from uuid import uuid4
+
+import pytest
+from local.cluster import traces
+from local.cluster.layout import API_SERVICE_ADDRESS, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
+from local.cluster.platform import HEROLD_IMAGE
+from local.cluster.process import find
+from local.cluster.progress import wait_until
+from local.command import CommandFailed
+
+from e2e.cluster import Cluster
+from e2e.conftest import must, run_cluster
+from e2e.people import Item
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+SENDS = """
+import smtplib, sys
+with smtplib.SMTP("sink.herold-platform", timeout=10) as relay:
+    relay.sendmail("news@example.com", [sys.argv[1]], "Subject: hello\\r\\n\\r\\nhello\\r\\n")
+"""
+RESOLVES = """
+import socket, sys
+try:
+    print(socket.gethostbyname(sys.argv[1]))
+except socket.gaierror:
+    print("unknown")
+"""
+
+
+USES_LEDGER = {"herold.dev/uses": "ledger"}
+WORKER = {"app.kubernetes.io/name": "herold-worker"}
+
+
+def build_pod(
+    command: list[str], namespace: str, labels: dict[str, str], environ: list[Item] | None = None, **changes: object
+) -> Item:
+    """A pod of the image `herold` as PodSecurity `restricted` wants it; `changes` are of its container's context."""
+    context = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "try",
+        "image": HEROLD_IMAGE,
+        "imagePullPolicy": "Never",
+        "command": command,
+        "env": environ or [],
+        "securityContext": context | changes,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"try-{uuid4().hex[:8]}", "namespace": namespace, "labels": labels},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def run_pod(
+    cluster: Cluster,
+    command: list[str],
+    *,
+    namespace: str = PLATFORM_NAMESPACE,
+    labels: dict[str, str] = USES_LEDGER,
+    environ: list[Item] | None = None,
+) -> tuple[str, str]:
+    """Run a pod to its end: its phase and its words."""
+    pod = build_pod(command, namespace, labels, environ)
+    name, kubectl = pod["metadata"]["name"], cluster.kubectl
+    cluster.apply([pod])
+
+    def phase() -> str:
+        found = kubectl.get("pod", name, "-n", namespace)
+        return str(found["status"].get("phase")) if found else ""
+
+    wait_until(f"pod {name} ends", lambda: phase() in {"Succeeded", "Failed"}, seconds=120)
+    result = phase(), kubectl("logs", name, "-n", namespace)
+    kubectl("delete", "pod", name, "-n", namespace, "--wait=false")
+    return result
+
+
+def python(code: str, *words: str) -> list[str]:
+    return ["/usr/bin/python3.11", "-c", code, *words]
+
+
+def test_up_when_all_is_up_changes_nothing(cluster: Cluster) -> None:
+    before = {name: find(here(), name) for name in traces.NAMES}
+    must(run_cluster("up"))
+    assert None not in before.values()
+    assert {name: find(here(), name) for name in traces.NAMES} == before
+
+
+def test_a_pod_knows_the_names_of_the_cluster_and_no_others(cluster: Cluster) -> None:
+    known = run_pod(cluster, python(RESOLVES, "kubernetes.default.svc.cluster.local"))
+    assert known == ("Succeeded", f"{API_SERVICE_ADDRESS}\n")
+    assert run_pod(cluster, python(RESOLVES, "www.example.com")) == ("Succeeded", "unknown\n")
+
+
+def test_the_root_of_a_pod_can_not_be_written(cluster: Cluster) -> None:
+    phase, words = run_pod(cluster, ["/bin/sh", "-c", "id -u; echo x > /opt/herold/x"])
+    assert phase == "Failed"
+    assert words.startswith("65532\n")
+    assert "Read-only file system" in words
+
+
+def test_herold_in_a_pod_keeps_its_ledger_in_the_platforms_database(cluster: Cluster) -> None:
+    # A database of its own: a ledger belongs to the key of the installation that made it.
+    name = f"e2e_{uuid4().hex[:8]}"
+    psql = ("exec", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", "psql", "-h", "/tmp", "-U", "postgres", "-c")
+    kubectl = cluster.kubectl
+    kubectl(*psql, f"CREATE DATABASE {name}")
+    environ: list[Item] = [
+        {"name": "BASE_URL", "valueFrom": {"secretKeyRef": {"name": "postgres", "key": "url"}}},
+        {"name": "HEROLD_SINGLE_NODE", "value": "true"},
+        {"name": "HEROLD_STATE_DIR", "value": "/tmp/herold"},
+    ]
+    herold = "python3.11 -m herold.cli ledger"
+    script = f'export HEROLD_DATABASE_URL="${{BASE_URL%/*}}/{name}"; unset BASE_URL; {herold} migrate && {herold} check'
+    phase, said = run_pod(cluster, ["/bin/sh", "-c", script], environ=environ)
+    kubectl(*psql, f"DROP DATABASE {name}")
+    assert phase == "Succeeded", said
+
+
+def test_a_mail_from_a_pod_arrives_in_the_relays_log(cluster: Cluster) -> None:
+    recipient = f"{uuid4().hex}@example.com"
+    phase, said = run_pod(cluster, python(SENDS, recipient), namespace=SENDERS_NAMESPACE, labels=WORKER)
+    assert phase == "Succeeded", said
+    log = cluster.kubectl("exec", "-n", PLATFORM_NAMESPACE, "deploy/sink", "--", "cat", "/data/accepted.tsv")
+    assert [line.split("\t")[2] for line in log.splitlines()].count(recipient) == 1
+
+
+def test_status_names_what_was_killed_and_up_starts_just_that(cluster: Cluster) -> None:
+    layout = here()
+    victim = find(layout, "kubelet")
+    other = find(layout, "etcd")
+    assert victim is not None
+    os.kill(victim.pid, 9)
+    wait_until("the kubelet is dead", lambda: not victim.alive(), seconds=10)
+    told = run_cluster("status")
+    assert told.returncode == 5
+    assert "not running: kubelet" in told.stderr
+    must(run_cluster("up"))
+    assert find(layout, "kubelet") not in {None, victim}
+    assert find(layout, "etcd") == other
+
+
+def test_the_image_of_the_checkout_is_built_and_runs(cluster: Cluster) -> None:
+    assert must(run_cluster("image")).strip().startswith("localhost/herold:")
+    phase, said = run_pod(cluster, ["/usr/bin/python3.11", "-m", "herold.cli", "--version"])
+    assert (phase, said.split()[0]) == ("Succeeded", "herold")
+
+
+def test_a_pod_that_may_become_root_is_refused_where_senders_live(cluster: Cluster) -> None:
+    for changes in (
+        {"runAsNonRoot": False, "runAsUser": 0},
+        {"privileged": True, "allowPrivilegeEscalation": True},
+        {"allowPrivilegeEscalation": True},
+    ):
+        pod = build_pod(["/bin/true"], SENDERS_NAMESPACE, WORKER, **changes)
+        with pytest.raises(CommandFailed, match="violates PodSecurity"):
+            cluster.apply([pod])
+        assert cluster.kubectl.get("pod", pod["metadata"]["name"], "-n", SENDERS_NAMESPACE) is None
+
+
+def test_what_pods_use_is_measured(cluster: Cluster) -> None:
+    def top() -> str:
+        try:
+            return cluster.kubectl("top", "pods", "-n", PLATFORM_NAMESPACE, "--no-headers")
+        except CommandFailed:  # its first figures are to come
+            return ""
+
+    wait_until("the metrics-server has figures of the database", lambda: "postgres-0" in top(), seconds=90)
+    (row,) = [line.split() for line in top().splitlines() if line.startswith("postgres-0")]
+    assert int(row[2].removesuffix("Mi")) > 10
