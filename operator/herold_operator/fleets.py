@@ -49,6 +49,10 @@ class Fleets:
     _live: dict[tuple[str, str], _Live] = field(default_factory=dict)
     _fewer_since: dict[tuple[str, str], float] = field(default_factory=dict)
 
+    def asked(self) -> dict[tuple[str, str], int]:
+        """Workers that were asked for, by sender."""
+        return {sender: live.asked for sender, live in self._live.items()}
+
     @property
     def _path(self) -> str:
         return f"/apis/apps/v1/namespaces/{self.platform.namespace}/deployments"

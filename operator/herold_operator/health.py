@@ -9,56 +9,55 @@ leads has listed everything.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from herold.metrics import CONTENT_TYPE, Reading, counter, families, gauge, histogram
+from herold_operator import metrics as m
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric as Family
 
 STUCK_SECONDS = 60.0
 STALE_SECONDS = 240.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Health:
     """What the operator knows of itself."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    registry: CollectorRegistry = field(default_factory=lambda: CollectorRegistry(auto_describe=False))
     clock: Callable[[], float] = time.monotonic
     beat_at: float | None = None
     heard_at: dict[str, float] = field(default_factory=dict)
     asked: bool = False  # the API server answered when it was asked for the Lease
     listed: bool = False  # the leader knows everything
     leads: bool = False
+    reading: Reading = field(default_factory=dict)  # what only the leader knows, as of its last tick
     leading: Gauge = field(init=False)
-    queue: Gauge = field(init=False)
     visits: Histogram = field(init=False)
     failures: Counter = field(init=False)
-    away: Gauge = field(init=False)
     missed: Counter = field(init=False)
-    campaigns: Gauge = field(init=False)
-    uncertain: Gauge = field(init=False)
-    regressed: Gauge = field(init=False)
     events: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         to = self.registry
-        self.leading = Gauge("herold_operator_leading", "1 on the replica that leads.", registry=to)
-        self.queue = Gauge("herold_operator_queue_length", "Resources that wait for a visit.", registry=to)
-        self.visits = Histogram("herold_operator_visit_seconds", "How long a visit took.", ["kind"], registry=to)
-        self.failures = Counter("herold_operator_visit_failures", "Visits that failed.", ["kind"], registry=to)
-        self.away = Gauge("herold_operator_ledger_away_seconds", "How long the ledger has not answered.", registry=to)
-        age = Gauge("herold_operator_watch_age_seconds", "Since the most silent watch showed life.", registry=to)
-        age.set_function(self.watch_age)
-        self.missed = Counter(
-            "herold_operator_watch_missed", "Changes that a list found and the watch had not told.", registry=to
-        )
-        self.campaigns = Gauge("herold_campaigns", "Campaigns by state.", ["state"], registry=to)
-        self.uncertain = Gauge("herold_runs_uncertain", "People possibly not reached, in all known runs.", registry=to)
-        self.regressed = Gauge("herold_ledger_regressed", "1 while the ledger went backwards.", registry=to)
-        self.events = Counter(
-            "herold_operator_events", "Kubernetes Events by what became of them.", ["end"], registry=to
-        )
+        self.leading = gauge(m.LEADING, to)
+        self.visits = histogram(m.VISITS, to)
+        self.failures = counter(m.FAILURES, to)
+        gauge(m.WATCH_AGE, to).set_function(self.watch_age)
+        self.missed = counter(m.MISSED, to)
+        self.events = counter(m.EVENTS, to)
+        to.register(self)
+        ProcessCollector(registry=to)
+
+    def collect(self) -> Iterable[Family]:
+        """For the registry."""
+        return families(self.reading)
 
     def lead(self) -> None:
         """This replica leads from now on."""
@@ -104,9 +103,7 @@ async def serve_health(health: Health, port: int) -> web.AppRunner:
         return _answer(health.waits_for())
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(health.registry), headers={"Content-Type": "text/plain; version=0.0.4"}
-        )
+        return web.Response(body=generate_latest(health.registry), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)

@@ -23,6 +23,7 @@ from herold.ledger.database import Connection, check_schema, connect
 from herold.ledger.installation import check_owner, read_key
 from herold.settings import Settings
 from herold_operator.annotations import ACTOR
+from herold_operator.vitals import Vitals, read_vitals
 
 THREADS = 4
 CALL_SECONDS = 600.0
@@ -73,6 +74,7 @@ class HoldView:
     target: str
     reason: str
     actor: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Backlog:
     name: str
     due: int
     chores: bool
+    moving: tuple[int, ...] = ()  # runs of which something can be done now, so that their counts should change
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class Snapshot:
     by_id: Mapping[int, RunView]
     holds: tuple[HoldView, ...]
     backlog: tuple[Backlog, ...]
+    vitals: Vitals
 
     def holds_on(self, namespace: str, name: str, sender: str | None) -> tuple[HoldView, ...]:
         """Brakes that hold this campaign."""
@@ -148,6 +152,7 @@ class Reader:
                 holds = tuple(cursor.execute(_sql("holds")).fetchall())
             with connection.cursor(row_factory=class_row(Backlog)) as cursor:
                 backlog = tuple(cursor.execute(_sql("backlog")).fetchall())
+            vitals = read_vitals(connection)
         for run in found:
             self.runs[run.namespace, run.name, run.occurrence] = run
             self.known = max(self.known, run.id)
@@ -157,7 +162,7 @@ class Reader:
         # A run that was open and is in no answer is no longer there: the ledger went backwards.
         for key in [key for key, run in self.runs.items() if run.is_open and run.id not in present]:
             del self.runs[key]
-        return Snapshot(ledger, dict(self.runs), {run.id: run for run in self.runs.values()}, holds, backlog)
+        return Snapshot(ledger, dict(self.runs), {run.id: run for run in self.runs.values()}, holds, backlog, vitals)
 
 
 class Ledger:

@@ -31,6 +31,7 @@ from herold_operator.campaigns import (
 )
 from herold_operator.deeds import apply_brakes, start, sync
 from herold_operator.events import EventReason, Happening
+from herold_operator.figures import Progress, build_reading
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
 from herold_operator.judging import Judge, Verdict
@@ -78,6 +79,8 @@ class Reconciler:
     _memory: dict[Key, _Memory] = field(default_factory=dict)
     _synced: dict[Key, object] = field(default_factory=dict)
     _breaker: Breaker = field(default_factory=Breaker)
+    _progress: Progress = field(default_factory=Progress)
+    _stalled: float = 0.0
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
@@ -172,18 +175,21 @@ class Reconciler:
     def measure(self) -> None:
         """Bring the metrics up to date; called once a tick."""
         self.health.beat()
-        self.health.queue.set(len(self.queue))
-        self.health.away.set(0 if self.lookout.trouble is None else time.monotonic() - self.lookout.trouble[0])
         states = Counter(
             str((self.world.objects[key].get("status") or {}).get("state", "New"))
             for key in self.world.of_kind("Campaign")
         )
-        self.health.campaigns.clear()
-        for state, count in states.items():
-            self.health.campaigns.labels(state).set(count)
-        if self.lookout.snapshot is not None:
-            self.health.uncertain.set(sum(run.uncertain for run in self.lookout.snapshot.runs.values()))
-            self.health.regressed.set(self.lookout.snapshot.ledger.regressed is not None)
+        now, snapshot, trouble = time.monotonic(), self.lookout.snapshot, self.lookout.trouble
+        if snapshot is not None and trouble is None:
+            self._stalled = self._progress.stalled(snapshot, now)
+        self.health.reading = build_reading(
+            queue=len(self.queue),
+            away=0.0 if trouble is None else now - trouble[0],
+            states=states,
+            snapshot=snapshot,
+            stalled=self._stalled,
+            wanted=self.fleets.asked(),
+        )
 
     async def _workers(self, key: Key) -> None:
         if self.lookout.snapshot is None:

@@ -6,13 +6,14 @@ import sys
 
 from herold_operator.reference import settings_lines, write_pages
 from herold_reader.log_page import logs_page
+from herold_reader.metrics_page import metrics_page
 from herold_reader.protocol import PATH, RIGHTS, TOKEN_HEADER
 from herold_reader.settings import PREFIX, ReaderSettings
 
 
 def pages() -> dict[str, str]:
     """Every page that is generated here, by its file's name."""
-    return {"logs.md": logs_page(), "reader.md": reader_page()}
+    return {"logs.md": logs_page(), "metrics.md": metrics_page(), "reader.md": reader_page()}
 
 
 def reader_page() -> str:

@@ -7,7 +7,10 @@ from urllib.error import HTTPError, URLError
 
 from controller.platform import Platform, world
 from herold_operator.health import STALE_SECONDS, STUCK_SECONDS, Health
+from herold_operator.metrics import CATALOGUE, CLOCK, DUE, HOLD_AGE, HOLDS, LANE_PAUSED, REGRESSED, STALLED, UNCERTAIN
+from herold_operator.workers import deployment_name
 from parts.api_proxy import api_proxy
+from parts.exposition import check_declared, value
 from parts.kubernetes import free_port, wait_for
 
 
@@ -39,6 +42,41 @@ def test_the_leader_and_whoever_stands_by_are_healthy_and_metrics_name_no_campai
     assert "herold_ledger_regressed 0.0" in metrics
     assert 'herold_operator_visit_seconds_count{kind="Campaign"}' in metrics
     assert "hello" not in metrics
+    led, stood_by = check_declared(metrics, CATALOGUE), check_declared(fetch(standby, "/metrics"), CATALOGUE)
+    assert {REGRESSED.name, UNCERTAIN.name, HOLD_AGE.name, STALLED.name, CLOCK.name, DUE.name} <= led - stood_by
+
+
+def test_what_an_alert_looks_at_shows_in_the_metrics_of_the_leader(platform: Platform) -> None:
+    port = free_port()
+    platform.operator(health_port=str(port))
+    resources = world()
+    platform.apply(*resources)
+    sender = "campaigns-shared/shop-newsletter"
+
+    def shows(name: str, above: float, **labels: str) -> None:
+        wait_for(name, lambda: (value(fetch(port, "/metrics"), name, **labels) or 0.0) > above)
+
+    shows("herold_sender_due_messages", 4, sender=sender)
+    shows("herold_sender_workers_wanted", 0, sender=sender)
+    shows("herold_run_stalled_seconds", 1)  # nobody sends: no worker runs here
+    assert value(fetch(port, "/metrics"), "herold_sender_workers", sender=sender) == 0
+    assert abs(value(fetch(port, "/metrics"), "herold_operator_clock_offset_seconds") or 9.0) < 5
+    platform.connection.execute(
+        "INSERT INTO worker (id, host, pid, expires_at) VALUES (gen_random_uuid(), %s, 1, now() + interval '1 h')",
+        (f"{deployment_name(*sender.split('/'))}-7d9c5b6f4-x2x4z",),
+    )
+    platform.connection.execute("UPDATE lane SET paused_until = now() + interval '1 h', pause_reason = 'anna'")
+    platform.api.merge(resources[-1], {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
+    shows("herold_sender_workers", 0, sender=sender)
+    shows("herold_lane_paused", 0, sender=sender, lane="default")
+    shows("herold_holds", 0, scope="Campaign")
+    platform.connection.execute("UPDATE hold SET created_at = now() - interval '2 days'")
+    shows("herold_hold_oldest_seconds", 86_400)
+    wait_for("no run to stand still", lambda: value(fetch(port, "/metrics"), "herold_run_stalled_seconds") == 0)
+    text = fetch(port, "/metrics")
+    assert check_declared(text, CATALOGUE) >= {LANE_PAUSED.name, HOLDS.name}
+    for word in ("hello", "enough", "anna", "example.com"):
+        assert word not in text
 
 
 def test_readiness_tells_who_can_lead(platform: Platform) -> None:

@@ -14,17 +14,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from chaos.rig import rig_on, wait_until
-from herold.metrics import Distribution, Metric, process_metrics
+from herold.metrics import process_metrics
 from herold.worker.figures import Figures
 from herold.worker.health import STUCK_SECONDS, HealthServer
 from herold.worker.metrics import CATALOGUE, MESSAGES, WINDOW_MESSAGES
+from parts import exposition
+from parts.exposition import check_declared, samples
 from parts.kubernetes import free_port
 from parts.outage import ledger_away
 
-LABELS = {"sender", "lane", "outcome", "class", "answer", "statement", "permanent", "le"}
 PLACE = {"sender": "campaigns-shared/shop-newsletter", "lane": "default"}
 
 
@@ -37,17 +37,9 @@ def ask(port: int, path: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Every sample, by its name and labels."""
-    found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
-    return found
-
-
 def value(text: str, name: str, **labels: str) -> float:
-    return samples(text).get((name, tuple(sorted(labels.items()))), 0.0)
+    """One sample, 0 where there is none."""
+    return exposition.value(text, name, **labels) or 0.0
 
 
 def test_the_counts_of_a_run_are_those_of_the_ledger_and_every_name_is_declared(database: str) -> None:
@@ -93,34 +85,15 @@ def test_the_counts_of_a_run_are_those_of_the_ledger_and_every_name_is_declared(
     assert value(text, "herold_worker_serves", sender=PLACE["sender"]) == 1
     assert value(text, "process_resident_memory_bytes") > 1e6
 
-    declared = {metric.name.removesuffix("_total"): metric for metric in CATALOGUE}
-    for family in text_string_to_metric_families(text):
-        assert family.name in declared, family.name
-        assert family.type == declared[family.name].kind, family.name
-        for sample in family.samples:
-            assert set(sample.labels) - {"le"} == set(declared[family.name].labels), sample
-            assert set(sample.labels) <= LABELS
+    check_declared(text, CATALOGUE)
     for word in ("hello", "mail.example", "user1"):
         assert word not in text
 
 
-def test_every_declared_metric_is_read_and_every_name_has_the_form_of_its_kind(tmp_path: Path) -> None:
+def test_every_declared_metric_is_read(tmp_path: Path) -> None:
     figures = Figures()
     figures.beat_at, figures.clock_offset = 1.0, 0.0
     assert {*figures.reading(2.0, tmp_path), *process_metrics()} == set(CATALOGUE)
-    for metric in CATALOGUE:
-        assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
-        assert bool(metric.buckets) == (metric.kind == "histogram"), metric.name
-        assert list(metric.buckets) == sorted(metric.buckets)
-    assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)
-
-
-def test_a_histogram_counts_each_value_in_the_first_bucket_that_holds_it() -> None:
-    seen = Distribution(Metric("x", "histogram", "", (), (1.0, 5.0)))
-    for each in (0.0, 1.0, 1.5, 5.0, 7.0):
-        seen.add(each)
-    assert seen.cumulated() == [("1", 2.0), ("5", 4.0), ("+Inf", 5.0)]
-    assert seen.total == 14.5
 
 
 def test_without_a_ledger_a_worker_is_alive_and_not_ready_until_its_lease_lasts_again(database: str) -> None:

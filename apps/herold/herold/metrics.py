@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
     from prometheus_client.metrics_core import Metric as Family
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -39,6 +40,29 @@ def process_metrics() -> tuple[Metric, ...]:
         Metric("process_open_fds", "gauge", "Open file descriptors."),
         Metric("process_max_fds", "gauge", "Most file descriptors that it may open."),
     )
+
+
+def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
+    """`metric` as something that counts."""
+    from prometheus_client import Counter, disable_created_metrics
+
+    disable_created_metrics()  # type: ignore[no-untyped-call] # they double the series
+    return Counter(metric.name, metric.says, metric.labels, registry=registry)
+
+
+def gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
+    """`metric` as something that is set."""
+    from prometheus_client import Gauge
+
+    return Gauge(metric.name, metric.says, metric.labels, registry=registry)
+
+
+def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
+    """`metric` as something that observes."""
+    from prometheus_client import Histogram, disable_created_metrics
+
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    return Histogram(metric.name, metric.says, metric.labels, buckets=metric.buckets, registry=registry)
 
 
 class Distribution:

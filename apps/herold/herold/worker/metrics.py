@@ -74,7 +74,7 @@ EVIDENCE = Metric(
 )
 BEAT_AGE = Metric("herold_worker_beat_age_seconds", "gauge", "How long ago the worker looked at the ledger or tried.")
 CLOCK = Metric(
-    "herold_worker_clock_offset_seconds", "gauge", "How far this node's clock is ahead of the ledger's (less: behind)."
+    "herold_worker_clock_offset_seconds", "gauge", "How far this node's clock is ahead of the ledger's; less: behind."
 )
 SERVES = Metric("herold_worker_serves", "gauge", "1 for each sender whose lanes this worker has seen.", ("sender",))
 
