@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from local.cluster.herold import SHARED
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
+from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
 from local.cluster.ours import to_list
 from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.progress import wait_until
 
+from e2e.machine import processes_of, send
 from e2e.people import TEAM, Crowd, Item
 
 
@@ -60,8 +59,8 @@ class Cluster:
             self.kubectl("delete", kind, f"import-{crowd.name}", "-n", PLATFORM_NAMESPACE, "--ignore-not-found")
 
     def accepted(self, crowd: Crowd) -> list[Accepted]:
-        """What the relay accepted for these people, in its order."""
-        log = self.kubectl("exec", "-n", PLATFORM_NAMESPACE, "deploy/sink", "--", "cat", "/data/accepted.tsv")
+        """What the relay accepted for these people, in its order. Read where it lies: no component is asked."""
+        log = (here().volumes / "sink" / "accepted.tsv").read_text(encoding="utf-8")
         lines = [line.split("\t") for line in log.splitlines()]
         return [Accepted(float(line[0]), line[1], line[2]) for line in lines if line[2].startswith(f"{crowd.name}-")]
 
@@ -115,32 +114,22 @@ class Cluster:
             )
         )
 
-    def kill_workers(self, crowd: Crowd) -> list[int]:
+    def kill_workers(self, crowd: Crowd) -> int:
         """SIGKILL for the processes in the crowd's worker pods, on the node: the kubelet starts them again."""
-        words = ("pods", "-n", SENDERS_NAMESPACE, "-l", f"herold.dev/sender={crowd.name}")
-        found = self.kubectl.get(*words)
+        words = ("-n", SENDERS_NAMESPACE, "-l", f"herold.dev/sender={crowd.name}")
+        killed = [process for uid in self.uids(*words) for process in processes_of(uid, "worker")]
+        send(killed, signal.SIGKILL)
+        return len(killed)
+
+    def uids(self, *words: str) -> list[str]:
+        """The uids of pods."""
+        found = self.kubectl.get("pods", *words)
         assert found is not None
-        killed = []
-        for uid in (pod["metadata"]["uid"] for pod in found["items"]):
-            for process in processes_of(uid):
-                os.kill(process, signal.SIGKILL)
-                killed.append(process)
-        return killed
+        return [pod["metadata"]["uid"] for pod in found["items"]]
 
-
-def processes_of(pod: str) -> list[int]:
-    """Ids of the worker processes in a pod, which is known by its uid."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            cgroups, words = (folder / "cgroup").read_text(), (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has ended
-            continue
-        if f"pod{pod}" in cgroups and b"worker" in words:
-            found.append(int(folder.name))
-    return found
+    def pace(self, crowd: Crowd, per_second: int) -> None:
+        """Another rate for its sender, while it sends."""
+        self.apply(crowd.platform(per_second=per_second))
 
 
 def build_files(crowd: Crowd, schema: str) -> Item:

@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 from local.cluster import traces
 from local.cluster.layout import API_SERVICE_ADDRESS, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
-from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.process import find
 from local.cluster.progress import wait_until
 from local.command import CommandFailed
@@ -19,6 +18,7 @@ from local.command import CommandFailed
 from e2e.cluster import Cluster
 from e2e.conftest import must, run_cluster
 from e2e.people import Item
+from e2e.pods import WORKER, build_pod, run_pod
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -34,62 +34,6 @@ try:
 except socket.gaierror:
     print("unknown")
 """
-
-
-USES_LEDGER = {"herold.dev/uses": "ledger"}
-WORKER = {"app.kubernetes.io/name": "herold-worker"}
-
-
-def build_pod(
-    command: list[str], namespace: str, labels: dict[str, str], environ: list[Item] | None = None, **changes: object
-) -> Item:
-    """A pod of the image `herold` as PodSecurity `restricted` wants it; `changes` are of its container's context."""
-    context = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "try",
-        "image": HEROLD_IMAGE,
-        "imagePullPolicy": "Never",
-        "command": command,
-        "env": environ or [],
-        "securityContext": context | changes,
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": f"try-{uuid4().hex[:8]}", "namespace": namespace, "labels": labels},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
-    }
-
-
-def run_pod(
-    cluster: Cluster,
-    command: list[str],
-    *,
-    namespace: str = PLATFORM_NAMESPACE,
-    labels: dict[str, str] = USES_LEDGER,
-    environ: list[Item] | None = None,
-) -> tuple[str, str]:
-    """Run a pod to its end: its phase and its words."""
-    pod = build_pod(command, namespace, labels, environ)
-    name, kubectl = pod["metadata"]["name"], cluster.kubectl
-    cluster.apply([pod])
-
-    def phase() -> str:
-        found = kubectl.get("pod", name, "-n", namespace)
-        return str(found["status"].get("phase")) if found else ""
-
-    wait_until(f"pod {name} ends", lambda: phase() in {"Succeeded", "Failed"}, seconds=120)
-    result = phase(), kubectl("logs", name, "-n", namespace)
-    kubectl("delete", "pod", name, "-n", namespace, "--wait=false")
-    return result
 
 
 def python(code: str, *words: str) -> list[str]:

@@ -17,15 +17,17 @@ TEXT = "Hello {{ contact.first_name }},\nyours, {{ sender.name }}\n{{ unsubscrib
 
 @dataclass(frozen=True)
 class Crowd:
-    """`count` people who are known by a city of their own."""
+    """`count` people who are known by a city of their own, and when their campaign is due."""
 
     name: str
     count: int
+    due: str
 
     @classmethod
     def new(cls, count: int) -> Crowd:
-        """With a name that no other run has."""
-        return cls(f"e2e-{uuid4().hex[:10]}", count)
+        """With a name that no other run has, due an hour ago."""
+        due = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
+        return cls(f"e2e-{uuid4().hex[:10]}", count, due)
 
     @property
     def addresses(self) -> set[str]:
@@ -61,8 +63,7 @@ class Crowd:
         ]
 
     def team(self) -> list[Item]:
-        """Segment, template and campaign, due an hour ago. The campaign is the last."""
-        due = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
+        """Segment, template and campaign. The campaign is the last."""
         city = {"attribute": {"name": "city", "values": [self.name]}}
         template = {
             "schemaRef": SCHEMA,
@@ -80,7 +81,7 @@ class Crowd:
                 "templateRef": {"name": self.name},
                 "senderRef": {"name": self.name, "scope": "Shared"},
             },
-            "schedule": {"at": due, "timeZone": "UTC", "startingDeadline": "6h", "expiresAfter": "24h"},
+            "schedule": {"at": self.due, "timeZone": "UTC", "startingDeadline": "6h", "expiresAfter": "24h"},
             "governance": {"owner": "shop-team"},
         }
         return [
