@@ -73,6 +73,7 @@ generate: $(VENV)/.installed ## Write CRDs, schemas for editors and reference pa
 	@$(BIN)/python -m herold.cli.reference
 	@$(BIN)/python -m herold_operator.reference
 	@$(BIN)/python -m herold_reader.reference
+	@$(BIN)/python -m herold_operator.alerts
 
 lock: $(VENV)/.installed ## Pin all dependencies anew, with hashes and without addresses
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator --extra policies -o locks/dev.txt pyproject.toml

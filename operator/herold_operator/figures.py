@@ -1,40 +1,58 @@
-"""From what the leader knows to what it exports: pure, but for the memory of which run stands still since when."""
+"""From what the leader knows to what it exports: pure, but for the memory of since when something has been so."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 
 from herold.metrics import Metric, Reading
+from herold.resources.meta import Key
 from herold_operator import metrics as m
+from herold_operator.conditions import stamp
 from herold_operator.ledger import HoldView, RunView, Snapshot
 from herold_operator.workers import deployment_name
 
 # A run that is over stays in the figures so long: who must look at it has a day to do so.
 RECENT = timedelta(days=1)
+# States of campaigns that are to get a run.
+_BEFORE_A_RUN = ("Scheduled",)
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(slots=True)
-class Progress:
-    """Remembers the counts of runs that should move, and since when (monotonic seconds) they are what they are."""
+class Since(Generic[K]):
+    """Remembers since when (monotonic seconds) each of some things has been as it is."""
 
-    _since: dict[int, tuple[tuple[int, ...], float]] = field(default_factory=dict)
+    _known: dict[K, tuple[object, float]] = field(default_factory=dict)
 
-    def stalled(self, snapshot: Snapshot, now: float) -> float:
-        """How many seconds the run that stands still longest has; 0 when all move. Call it at each look."""
-        since: dict[int, tuple[tuple[int, ...], float]] = {}
-        for work in snapshot.backlog:
-            for run_id in work.moving:
-                run = snapshot.by_id.get(run_id)
-                if run is None:
-                    continue
-                counts = _counts(run)
-                known = self._since.get(run_id)
-                since[run_id] = known if known is not None and known[0] == counts else (counts, now)
-        self._since = since
-        return max((now - at for _, at in since.values()), default=0.0)
+    def longest(self, things: Mapping[K, object], now: float) -> float:
+        """How many seconds the one has been so that has been longest; 0 when there is none. Others are forgotten."""
+        known: dict[K, tuple[object, float]] = {}
+        for key, value in things.items():
+            before = self._known.get(key)
+            known[key] = before if before is not None and before[0] == value else (value, now)
+        self._known = known
+        return max((now - at for _, at in known.values()), default=0.0)
+
+
+def moving(snapshot: Snapshot) -> dict[int, tuple[int, ...]]:
+    """Counts of the runs of which something can be done now: they should change."""
+    runs = (snapshot.by_id.get(run_id) for work in snapshot.backlog for run_id in work.moving)
+    return {run.id: _counts(run) for run in runs if run is not None}
+
+
+def overdue(campaigns: Iterable[tuple[Key, Mapping[str, Any]]], now: datetime, lead: timedelta) -> dict[Key, None]:
+    """Campaigns, by their statuses, whose audience should be frozen (`lead` before the first message) and is not."""
+    limit = stamp(now + lead)
+    found: dict[Key, None] = {}
+    for key, status in campaigns:
+        # Times of one form: their order is that of the texts.
+        if status.get("state") in _BEFORE_A_RUN and "run" not in status and status.get("nextSendTime", "~") < limit:
+            found[key] = None
+    return found
 
 
 def build_reading(
@@ -44,6 +62,7 @@ def build_reading(
     states: Mapping[str, int],
     snapshot: Snapshot | None,
     stalled: float,
+    late: float,
     wanted: Mapping[tuple[str, str], int],
 ) -> Reading:
     """What only the leader knows. Without a look at the ledger nothing is said of it."""
@@ -63,6 +82,7 @@ def build_reading(
         m.CLOCK: {(): vitals.offset},
         m.RUNS_OPEN: {(): sum(run.is_open for run in recent)},
         m.STALLED: {(): stalled},
+        m.LATE: {(): late},
         m.UNCERTAIN: {(): sum(run.uncertain for run in recent)},
         m.REGRESSED: {(): float(snapshot.ledger.regressed is not None)},
         m.HOLDS: {(scope,): count for scope, count in Counter(hold.scope for hold in holds).items()},

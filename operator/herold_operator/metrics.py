@@ -9,7 +9,7 @@ _VISIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 # Of every replica.
 LEADING = Metric("herold_operator_leading", "gauge", "1 on the replica that leads.")
 VISITS = Metric("herold_operator_visit_seconds", "histogram", "How long a visit took.", ("kind",), _VISIT_SECONDS)
-FAILURES = Metric("herold_operator_visit_failures_total", "counter", "Visits that failed.", ("kind",))
+FAILURES = Metric("herold_operator_visit_failures_total", "counter", "Visits that failed; they come again.", ("kind",))
 MISSED = Metric(
     "herold_operator_watch_missed_total", "counter", "Changes that a list found and the watch had not told."
 )
@@ -36,6 +36,12 @@ STALLED = Metric(
     "How long the run that stands still longest has: something of it is due, no brake is on, and no count changes. "
     "Counted since this replica leads; 0: all move.",
 )
+LATE = Metric(
+    "herold_audience_late_seconds",
+    "gauge",
+    "How long the audience that is latest has been due to be frozen and is not. Counted since this replica leads; "
+    "0: none is late.",
+)
 UNCERTAIN = Metric(
     "herold_runs_uncertain",
     "gauge",
@@ -53,7 +59,7 @@ WANTED = Metric("herold_sender_workers_wanted", "gauge", "Workers that the opera
 
 CATALOGUE = (
     *(LEADING, VISITS, FAILURES, MISSED, WATCH_AGE, EVENTS),
-    *(QUEUE, AWAY, CLOCK, CAMPAIGNS, RUNS_OPEN, STALLED, UNCERTAIN, REGRESSED, HOLDS, HOLD_AGE),
+    *(QUEUE, AWAY, CLOCK, CAMPAIGNS, RUNS_OPEN, STALLED, LATE, UNCERTAIN, REGRESSED, HOLDS, HOLD_AGE),
     *(LANE_PAUSED, DUE, WORKERS, WANTED),
     *process_metrics(),
 )

@@ -31,7 +31,7 @@ from herold_operator.campaigns import (
 )
 from herold_operator.deeds import apply_brakes, start, sync
 from herold_operator.events import EventReason, Happening
-from herold_operator.figures import Progress, build_reading
+from herold_operator.figures import Since, build_reading, moving, overdue
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
 from herold_operator.judging import Judge, Verdict
@@ -79,8 +79,10 @@ class Reconciler:
     _memory: dict[Key, _Memory] = field(default_factory=dict)
     _synced: dict[Key, object] = field(default_factory=dict)
     _breaker: Breaker = field(default_factory=Breaker)
-    _progress: Progress = field(default_factory=Progress)
+    _progress: Since[int] = field(default_factory=Since)
+    _waits: Since[Key] = field(default_factory=Since)
     _stalled: float = 0.0
+    _late: float = 0.0
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
@@ -127,12 +129,13 @@ class Reconciler:
     async def _serve_one(self) -> None:
         while True:
             key = await self.queue.get()
-            failed = True
+            failed = is_trouble = True
             try:
                 with self.health.visits.labels(key[0]).time():
                     await self.reconcile(key)
-                failed = False
+                failed = is_trouble = False
             except Conflict:
+                is_trouble = False  # somebody was faster: as it should be, looked at again
                 self.journal.write("debug", "changed_meanwhile", kind=key[0], resource=f"{key[1]}/{key[2]}")
             except HeroldError as error:
                 level = "warning" if isinstance(error, Temporary) else "error"
@@ -156,7 +159,7 @@ class Reconciler:
                 )
             finally:
                 self.queue.done(key, failed=failed)
-                if failed:
+                if is_trouble:
                     self.health.failures.labels(key[0]).inc()
 
     async def reconcile(self, key: Key) -> None:
@@ -175,19 +178,19 @@ class Reconciler:
     def measure(self) -> None:
         """Bring the metrics up to date; called once a tick."""
         self.health.beat()
-        states = Counter(
-            str((self.world.objects[key].get("status") or {}).get("state", "New"))
-            for key in self.world.of_kind("Campaign")
-        )
         now, snapshot, trouble = time.monotonic(), self.lookout.snapshot, self.lookout.trouble
+        campaigns = [(key, self.world.objects[key].get("status") or {}) for key in self.world.of_kind("Campaign")]
         if snapshot is not None and trouble is None:
-            self._stalled = self._progress.stalled(snapshot, now)
+            self._stalled = self._progress.longest(moving(snapshot), now)
+            lead = timedelta(seconds=self.settings.freeze_lead)
+            self._late = self._waits.longest(overdue(campaigns, snapshot.ledger.now, lead), now)
         self.health.reading = build_reading(
             queue=len(self.queue),
             away=0.0 if trouble is None else now - trouble[0],
-            states=states,
+            states=Counter(str(status.get("state", "New")) for _, status in campaigns),
             snapshot=snapshot,
             stalled=self._stalled,
+            late=self._late,
             wanted=self.fleets.asked(),
         )
 

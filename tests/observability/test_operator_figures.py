@@ -10,7 +10,7 @@ import pytest
 
 from herold.metrics import Metric
 from herold_operator import metrics as m
-from herold_operator.figures import Progress, build_reading, holds_something, workers_of
+from herold_operator.figures import Since, build_reading, holds_something, moving, overdue, workers_of
 from herold_operator.ledger import Backlog, HoldView, LedgerState, RunView, Snapshot
 from herold_operator.vitals import Vitals
 from herold_operator.workers import deployment_name
@@ -67,33 +67,52 @@ def snapshot(
 
 
 def read(found: Snapshot | None, metric: Metric, *labels: str) -> float:
-    reading = build_reading(queue=3, away=0.0, states={}, snapshot=found, stalled=0.0, wanted={})
+    reading = build_reading(queue=3, away=0.0, states={}, snapshot=found, stalled=0.0, late=0.0, wanted={})
     value = reading[metric].get(labels, -1.0)
     assert isinstance(value, float | int)
     return value
 
 
 def test_a_run_stands_still_from_the_look_at_which_its_counts_were_first_seen() -> None:
-    progress, still = Progress(), snapshot(run(), moving=(1,))
-    assert progress.stalled(still, 100.0) == 0.0
-    assert progress.stalled(still, 160.0) == 60.0
-    assert progress.stalled(snapshot(run(sent=6, waiting=4), moving=(1,)), 161.0) == 0.0
-    assert progress.stalled(snapshot(run(sent=6, waiting=4), moving=(1,)), 171.0) == 10.0
+    progress, still = Since[int](), moving(snapshot(run(), moving=(1,)))
+    assert progress.longest(still, 100.0) == 0.0
+    assert progress.longest(still, 160.0) == 60.0
+    on = moving(snapshot(run(sent=6, waiting=4), moving=(1,)))
+    assert progress.longest(on, 161.0) == 0.0
+    assert progress.longest(on, 171.0) == 10.0
 
 
 def test_a_run_that_has_nothing_to_do_does_not_stand_still_and_begins_anew_when_it_has() -> None:
-    progress = Progress()
-    progress.stalled(snapshot(run(), moving=(1,)), 0.0)
-    assert progress.stalled(snapshot(run(), moving=()), 1000.0) == 0.0
-    assert progress.stalled(snapshot(run(), moving=(1,)), 1001.0) == 0.0
+    progress, still = Since[int](), moving(snapshot(run(), moving=(1,)))
+    progress.longest(still, 0.0)
+    assert progress.longest(moving(snapshot(run(), moving=())), 1000.0) == 0.0
+    assert progress.longest(still, 1001.0) == 0.0
 
 
 def test_the_run_that_stands_still_longest_counts() -> None:
-    progress = Progress()
-    progress.stalled(snapshot(run(1), moving=(1,)), 0.0)
-    both = snapshot(run(1), run(2), moving=(1, 2))
-    progress.stalled(both, 50.0)
-    assert progress.stalled(snapshot(run(1), run(2, sent=9), moving=(1, 2)), 60.0) == 60.0
+    progress = Since[int]()
+    progress.longest(moving(snapshot(run(1), moving=(1,))), 0.0)
+    progress.longest(moving(snapshot(run(1), run(2), moving=(1, 2))), 50.0)
+    assert progress.longest(moving(snapshot(run(1), run(2, sent=9), moving=(1, 2))), 60.0) == 60.0
+
+
+@pytest.mark.parametrize(
+    ("status", "is_late"),
+    [
+        ({"state": "Scheduled", "nextSendTime": "2026-12-01T09:14:59Z"}, True),
+        ({"state": "Scheduled", "nextSendTime": "2026-12-01T09:15:01Z"}, False),
+        ({"state": "Scheduled", "nextSendTime": "2026-11-30T09:00:00Z"}, True),
+        ({"state": "Scheduled"}, False),
+        ({"state": "Held", "nextSendTime": "2026-12-01T09:00:00Z"}, False),
+        ({"state": "Scheduled", "run": {"id": 1}, "nextSendTime": "2026-12-01T09:00:00Z"}, False),
+        ({}, False),
+    ],
+)
+def test_an_audience_is_late_once_its_time_to_freeze_has_come_and_there_is_no_run(
+    status: dict[str, Any], is_late: bool
+) -> None:
+    key = ("Campaign", "team", "c1")
+    assert overdue([(key, status)], NOW, timedelta(minutes=15)) == ({key: None} if is_late else {})
 
 
 def test_uncertain_people_of_a_run_that_closed_a_day_ago_are_no_news() -> None:
@@ -144,7 +163,7 @@ def test_a_ledger_that_went_backwards_and_paused_lanes_show() -> None:
 
 def test_nothing_is_said_of_a_ledger_that_was_never_seen() -> None:
     reading = build_reading(
-        queue=3, away=9.0, states={"Held": 2}, snapshot=None, stalled=0.0, wanted={("shared", "shop"): 1}
+        queue=3, away=9.0, states={"Held": 2}, snapshot=None, stalled=0.0, late=0.0, wanted={("shared", "shop"): 1}
     )
     assert {metric.name: value for metric, value in reading.items()} == {
         "herold_operator_queue_length": {(): 3},

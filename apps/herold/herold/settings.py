@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from herold.errors import InvalidInput, Mistake
 
 PREFIX = "HEROLD_"
+# Settings of the services beside Kubernetes, in whose pods a person may run `herold`; switches of the test suite.
+# HEROLD_CONTEXT belongs to the Makefile.
+_OF_OTHERS = ("HEROLD_OPERATOR_", "HEROLD_READER_", "HEROLD_TEST_")
 Environment = Literal["test", "staging", "prod"]
 
 
@@ -87,8 +90,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for variable, value in source.items():
-        # HEROLD_CONTEXT and the test suite's own switches belong to the Makefile, not to the process.
-        if not variable.startswith(PREFIX) or variable == "HEROLD_CONTEXT" or variable.startswith("HEROLD_TEST_"):
+        if not variable.startswith(PREFIX) or variable == "HEROLD_CONTEXT" or variable.startswith(_OF_OTHERS):
             continue
         if variable in known:
             values[known[variable]] = value
