@@ -9,7 +9,7 @@ export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster campaigns failures,tests/e2e/e2e_$(name).py)
 
-.PHONY: help demo test lint format generate chaos bench lock ci clean up down status inbox e2e
+.PHONY: help demo test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,7 +18,8 @@ help: ## List the targets
 $(VENV)/.ready: locks/dev.txt locks/data.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Herold needs Python 3.11 or later: make PYTHON=/path/to/python3.11 …"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/dev.txt
+	@# Not compiled: most of the AWS SDK is never imported.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r locks/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/data.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed
@@ -57,6 +58,13 @@ e2e: $(VENV)/.installed ## Campaigns on the real cluster, judged by the relay's 
 	@$(if $(CI),,PYTHONPATH=.:tests $(BIN)/python -m e2e.needs)
 	@$(BIN)/pytest $(ARGS) $(E2E)
 
+preview: $(VENV)/.installed ## What `pulumi up` would do, judged by the policies; stand-in for AWS (STACK=aws-prod)
+	@PYTHONPATH=. $(BIN)/python -m local.engine $(or $(STACK),aws-prod)
+
+compliance: $(VENV)/.installed ## Write docs/compliance.md from the results of the tests of the policies
+	@$(BIN)/pytest -q tests/infra --compliance build/compliance.json || echo "what failed is written as not verified"
+	@PYTHONPATH=. $(BIN)/python -m local.engine.compliance build/compliance.json
+
 lint: $(VENV)/.installed ## Style, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -74,11 +82,18 @@ generate: $(VENV)/.installed ## Write CRDs, schemas for editors and reference pa
 	@$(BIN)/python -m herold_operator.reference
 	@$(BIN)/python -m herold_reader.reference
 	@$(BIN)/python -m herold_operator.alerts
+	@PYTHONPATH=. $(BIN)/python -m local.engine.summary
+
+models: $(VENV)/.installed ## Write AWS's own limits for the stand-in (local/providers/aws/calls.json) from botocore
+	@$(PYTHON) -m venv --clear build/models
+	@build/models/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r locks/models.txt
+	@PYTHONPATH=. build/models/bin/python -m local.providers.aws.models
 
 lock: $(VENV)/.installed ## Pin all dependencies anew, with hashes and without addresses
-	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator --extra policies -o locks/dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra dev --extra report --extra operator --extra policies --extra infra -o locks/dev.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade -o locks/runtime.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra operator -o locks/operator.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --upgrade --extra infra -o locks/infra.txt pyproject.toml
 
 ci: ## What CI runs: lint, tests, a few kills under the oracle, the demonstration, campaigns on a real cluster
 	$(MAKE) lint

@@ -1,0 +1,125 @@
+"""A stack of this repository through the real engine, with stand-ins where the real providers can't be had.
+
+State, plugins and credentials of the person who calls it are left alone: everything lies below one folder.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.cluster.layout import CHECKOUT
+from local.command import CommandFailed, run
+from local.engine.tools import Engine
+
+PACK = CHECKOUT / "policies" / "crossguard"
+STAND_INS = {"aws": "pulumi-aws"}
+SECONDS = 300.0
+# The state below `build/` is a throw-away one; a real stack names its key by `secretsprovider`.
+PASSPHRASE = "only for previews with stand-ins"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the engine said: its exit code and all of its words."""
+
+    code: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was refused."""
+        return self.code == 0
+
+
+@dataclass(frozen=True)
+class Session:
+    """A folder for state and plugins, a project, a stack. `project` is the folder of Pulumi.yaml."""
+
+    engine: Engine
+    folder: Path
+    stack: str
+    project: Path = CHECKOUT
+
+    def prepare(self) -> None:
+        """Make the folder, the stand-ins' plugins and the stack. Does nothing that is done already."""
+        (self.folder / "state").mkdir(parents=True, exist_ok=True)
+        for package, distribution in STAND_INS.items():
+            version = importlib.metadata.version(distribution)
+            plugin = self.folder / "home" / "plugins" / f"resource-{package}-v{version}"
+            plugin.mkdir(parents=True, exist_ok=True)
+            program = plugin / f"pulumi-resource-{package}"
+            python = f'exec "{sys.executable}" -m local.providers.{package} "$@"'
+            program.write_text(f'#!/bin/sh\nexport PYTHONPATH="{CHECKOUT}"\n{python}\n')
+            program.chmod(0o755)
+        state = self.folder / "state" / ".pulumi" / "stacks"
+        if not list(state.rglob(f"{self.stack}.json")):
+            self._pulumi("stack", "init", self.stack, "--non-interactive")
+
+    def preview(self, *, pack: Path | None = PACK) -> Judged:
+        """What `up` would do, judged by the policies."""
+        return self._judged("preview", *_policies(pack))
+
+    def up(self, *, pack: Path | None = PACK) -> Judged:
+        """Make it, on the stand-ins."""
+        return self._judged("up", "--yes", "--skip-preview", *_policies(pack))
+
+    def plan(self) -> dict[str, Any]:
+        """The preview as the engine's JSON. Raises CommandFailed when the program or the provider refuses."""
+        plan = json.loads(self._pulumi("preview", "--json"))
+        assert isinstance(plan, dict)
+        return plan
+
+    def state(self) -> dict[str, Any]:
+        """The state, as it is stored."""
+        state = json.loads(self._pulumi("stack", "export"))
+        assert isinstance(state, dict)
+        return state
+
+    def _judged(self, *words: str) -> Judged:
+        command = [str(self.engine.pulumi), *words, "--stack", self.stack, "--non-interactive", "--color", "never"]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            cwd=self.project,
+            env=self._environ(),
+        )
+        return Judged(done.returncode, done.stdout + done.stderr)
+
+    def _pulumi(self, *words: str) -> str:
+        arguments = words if words[:2] == ("stack", "init") else (*words, "--stack", self.stack)
+        return run([self.engine.pulumi, *arguments], seconds=SECONDS, environ=self._environ(), folder=self.project)
+
+    def _environ(self) -> dict[str, str]:
+        # Whatever points at a real account stays out.
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PULUMI_"))}
+        path = os.pathsep.join([*map(str, self.engine.folders), str(Path(sys.executable).parent), kept.get("PATH", "")])
+        return {
+            **kept,
+            "PATH": path,
+            "PYTHONSAFEPATH": "1",
+            "PYTHONWARNINGS": "error::DeprecationWarning:herold_infra",
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
+        }
+
+
+def _policies(pack: Path | None) -> Sequence[str]:
+    return ["--policy-pack", str(pack)] if pack else []
+
+
+__all__ = ["PACK", "CommandFailed", "Judged", "Session"]

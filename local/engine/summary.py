@@ -1,0 +1,78 @@
+"""A stack in a page of text: which resources, which of them are protected, and the settings that a reviewer asks for.
+
+Kept in the repository, so that a change of a stack is seen as a change of its summary.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from local.cluster.layout import CHECKOUT
+from local.engine.recording import Recorded, read_stack, record
+
+from herold_infra.aws.settings import StackSettings
+from herold_policies.graph import Node, Unknown
+
+FOLDER = CHECKOUT / "docs" / "reference" / "infrastructure"
+STACKS = ("aws-staging", "aws-prod")
+# What is worth a line, by kind.
+FACTS: dict[str, tuple[str, ...]] = {
+    "ec2/vpc:Vpc": ("cidrBlock",),
+    "ec2/flowLog:FlowLog": ("trafficType",),
+    "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
+}
+
+
+def summarise(recorded: Recorded) -> str:
+    """The page."""
+    graph = recorded.graph
+    protected = sum(node.protect for node in graph.nodes)
+    lines = [f"{graph.stack}: {len(graph.nodes)} resources, {protected} of them protected (*)", ""]
+    groups: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
+    for node in graph.nodes:
+        groups[recorded.parents[node.urn].rpartition("::")[2]][node.kind.removeprefix("aws:")].append(node)
+    for group in sorted(groups):
+        lines.append(group)
+        for kind, nodes in sorted(groups[group].items()):
+            lines += _describe(kind, nodes)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _describe(kind: str, nodes: list[Node]) -> list[str]:
+    mark = "*" if all(node.protect for node in nodes) else " "
+    count = f"{len(nodes)} x " if len(nodes) > 1 else ""
+    lines = [f"{mark} {count}{kind.rpartition(':')[2]}"]
+    for path in FACTS.get(kind, ()):
+        values = {_short(node.get(path)) for node in nodes} - {""}
+        if values:
+            lines.append(f"      {path}: {', '.join(sorted(values))}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    if value is None or isinstance(value, Unknown):
+        return ""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_short(item)}" for key, item in sorted(value.items())) + "}"
+    if isinstance(value, list):
+        return " ".join(map(_short, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def summary_of(stack: str) -> str:
+    """The page of a stack of this checkout."""
+    return summarise(record(stack, StackSettings.model_validate(read_stack(stack))))
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for stack in STACKS:
+        (FOLDER / f"{stack}.txt").write_text(summary_of(stack))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The settings of a whole stack on AWS."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from herold_infra.aws.addresses import NetworkSettings
+from herold_infra.settings import Settings
+
+
+class RegionSettings(Settings):
+    """One region: where campaigns run, or where they could after the loss of the other."""
+
+    name: str = Field(pattern="^[a-z]{2}-[a-z]+-[0-9]$")
+    role: Literal["active", "standby"]
+    network: NetworkSettings
+
+
+class StackSettings(Settings):
+    """What `herold:stack` of a stack's file must say."""
+
+    environment: Literal["staging", "prod"]
+    account: str = Field(pattern="^[0-9]{12}$")
+    regions: tuple[RegionSettings, ...] = Field(strict=False)
+
+    @model_validator(mode="after")
+    def _one_active(self) -> Self:
+        if [region.role for region in self.regions].count("active") != 1:
+            raise ValueError("regions: exactly one must be active")
+        if len({region.name for region in self.regions}) != len(self.regions):
+            raise ValueError("regions: one is named twice")
+        if len({region.network.cidr for region in self.regions}) != len(self.regions):
+            raise ValueError("regions: two networks have the same range; they could never be connected")
+        return self

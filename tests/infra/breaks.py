@@ -1,0 +1,81 @@
+"""For each rule, how a stack breaks it: first of all by leaving something unset."""
+
+from __future__ import annotations
+
+import json
+
+from infra.edits import Added, Edit, put, unprotect, unset, without
+
+GROUP = "ec2/securityGroup:SecurityGroup"
+INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+ALL = "0.0.0.0/0"
+
+
+def grants(action: str, resource: str) -> str:
+    """A document with one statement."""
+    return json.dumps({"Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
+
+
+BREAKS: dict[str, tuple[Edit, ...]] = {
+    "no-route-from-data": (
+        Added(
+            "ec2/route:Route",
+            {"destinationCidrBlock": ALL, "gatewayId": "igw-1"},
+            {"routeTableId": ("ec2/routeTable:RouteTable", "data-all")},
+        ),
+        # A table that says another zone, and serves the data zone all the same.
+        put("ec2/routeTable:RouteTable", "routes", [{"cidrBlock": ALL, "gatewayId": "igw-1"}], "data-all"),
+    ),
+    "subnets-are-private": (
+        unset("ec2/subnet:Subnet", "mapPublicIpOnLaunch"),
+        unset("ec2/subnet:Subnet", "tags"),
+    ),
+    "closed-to-everybody": (
+        unset(INGRESS, "cidrIpv4", "endpoints"),
+        put(INGRESS, "cidrIpv4", ALL, "endpoints"),
+        put(GROUP, "ingress", [{"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrBlocks": [ALL]}]),
+    ),
+    "default-group-is-closed": (
+        without("ec2/defaultSecurityGroup:DefaultSecurityGroup", "ec2/vpc:Vpc"),
+        put("ec2/defaultSecurityGroup:DefaultSecurityGroup", "egress", [{"protocol": "-1"}]),
+    ),
+    "networks-are-logged": (without("ec2/flowLog:FlowLog", "ec2/vpc:Vpc"),),
+    "three-zones": (without("ec2/subnet:Subnet", "ec2/vpc:Vpc", "data-c"),),
+    "keys-rotate": (
+        unset("kms/key:Key", "enableKeyRotation"),
+        unset("kms/key:Key", "rotationPeriodInDays"),
+    ),
+    "keys-are-not-lost": (
+        unset("kms/key:Key", "deletionWindowInDays"),
+        put("kms/key:Key", "deletionWindowInDays", 7),
+    ),
+    "keys-have-a-class": (
+        unset("kms/key:Key", "policy"),
+        unset("kms/key:Key", "tags"),
+    ),
+    "no-star": (
+        unset("iam/rolePolicy:RolePolicy", "policy"),
+        put("iam/rolePolicy:RolePolicy", "policy", grants("*", "arn:aws:s3:::x")),
+        put("iam/rolePolicy:RolePolicy", "policy", grants("s3:*", "arn:aws:s3:::x")),
+        put("iam/rolePolicy:RolePolicy", "policy", grants("s3:GetObject", "*")),
+        put(
+            "iam/rolePolicy:RolePolicy",
+            "policy",
+            '{"Statement": {"Effect": "Allow", "NotAction": "iam:*", "Resource": "x"}}',
+        ),
+    ),
+    "roles-name-their-bearers": (
+        unset("iam/role:Role", "assumeRolePolicy"),
+        put("iam/role:Role", "assumeRolePolicy", '{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}}]}'),
+    ),
+    "logs-are-kept": (
+        unset("cloudwatch/logGroup:LogGroup", "retentionInDays"),
+        unset("cloudwatch/logGroup:LogGroup", "kmsKeyId"),
+        put("cloudwatch/logGroup:LogGroup", "retentionInDays", 90),
+    ),
+    "stateful-is-protected": (unprotect("kms/key:Key"),),
+    "data-stays-in-the-union": (
+        unset("ec2/subnet:Subnet", "region"),
+        put("kms/key:Key", "region", "us-east-1"),
+    ),
+}

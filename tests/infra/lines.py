@@ -1,0 +1,52 @@
+"""For each rule one line of the real program, broken as a person would break it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text of a file below pulumi/, what stands there instead, and a part of the name of the resource to blame."""
+
+    file: str
+    old: str
+    new: str
+    blamed: str
+
+
+NETWORK = "herold_infra/aws/network.py"
+KEYS = "herold_infra/aws/keys.py"
+
+LINES: dict[str, Line] = {
+    "no-route-from-data": Line(
+        NETWORK,
+        "        return {Zone.PUBLIC: [public]",
+        '        self._make_route("out", data, gateway_id=gateway.id)\n        return {Zone.PUBLIC: [public]',
+        "-out",
+    ),
+    "subnets-are-private": Line(NETWORK, "map_public_ip_on_launch=False,", "", "public-a"),
+    "closed-to-everybody": Line(
+        "herold_infra/aws/endpoints.py", "Peer(cidr=cidr)", 'Peer(cidr="0.0.0.0/0")', "endpoints-in-https"
+    ),
+    "default-group-is-closed": Line(
+        NETWORK,
+        "            ingress=[],\n",
+        '            ingress=[{"protocol": "-1", "from_port": 0, "to_port": 0}],\n',
+        "default",
+    ),
+    "networks-are-logged": Line("herold_infra/aws/flow_log.py", 'traffic_type="ALL"', 'traffic_type="REJECT"', "vpc"),
+    "three-zones": Line("stacks/Pulumi.aws-prod.yaml", "zones: [a, b, c]", "zones: [a, b]", "eu-central-1-vpc"),
+    "keys-rotate": Line(KEYS, "            enable_key_rotation=True,\n", "", "key-"),
+    "keys-are-not-lost": Line(KEYS, "DELETION_DAYS = 30", "DELETION_DAYS = 7", "key-"),
+    "keys-have-a-class": Line(KEYS, "            policy=build_key_policy(place, data),\n", "", "key-"),
+    "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
+    "roles-name-their-bearers": Line(
+        "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"
+    ),
+    "logs-are-kept": Line("herold_infra/aws/flow_log.py", "        retention_in_days=days,\n", "", "flow"),
+    "stateful-is-protected": Line("herold_infra/component.py", "protect=True, ", "", "key-"),
+    "data-stays-in-the-union": Line(
+        "herold_infra/aws/endpoints.py", "            region=place.region,\n", "", "endpoint-"
+    ),
+}

@@ -1,0 +1,99 @@
+"""The stacks through the real engine, with the stand-in for AWS: what only the engine can show."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from local.cluster.layout import CHECKOUT
+from local.engine.session import Judged, Session
+from local.engine.tools import Engine, find_engine
+
+from herold_policies.catalogue import all_rules
+from infra.lines import LINES, Line
+
+RULES = [rule.name for rule in all_rules()]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    engine = find_engine()
+    if engine is None:
+        pytest.skip("Pulumi's engine is not built (`make preview` builds it, with Go): stacks ran without it")
+    return engine
+
+
+@pytest.fixture(scope="session")
+def production(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    session = Session(engine, tmp_path_factory.mktemp("production"), "aws-prod")
+    session.prepare()
+    return session
+
+
+@pytest.fixture(scope="session")
+def broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Judged:
+    """Production with one broken line for each rule, previewed once for all workers of a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    kept = shared / "broken.json"
+    with (shared / "broken.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            judged = _preview_broken(engine, tmp_path_factory)
+            kept.write_text(json.dumps([judged.code, judged.text]))
+    return Judged(*json.loads(kept.read_text()))
+
+
+def _preview_broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    copy = tmp_path_factory.mktemp("broken")
+    shutil.copyfile(CHECKOUT / "Pulumi.yaml", copy / "Pulumi.yaml")
+    shutil.copytree(CHECKOUT / "pulumi", copy / "pulumi", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / ".venv").symlink_to(sys.prefix)
+    for line in LINES.values():
+        _break(copy, line)
+    session = Session(engine, tmp_path_factory.mktemp("state"), "aws-prod", copy)
+    session.prepare()
+    return session.preview()
+
+
+def _break(copy: Path, line: Line) -> None:
+    path = copy / "pulumi" / line.file
+    text = path.read_text()
+    assert text.count(line.old) >= 1, f"{line.file} has no {line.old!r}: the test breaks nothing"
+    path.write_text(text.replace(line.old, line.new, 1))
+
+
+def test_production_previews_without_a_violation_and_says_that_aws_is_a_stand_in(production: Session) -> None:
+    judged = production.preview()
+    assert judged.ok, judged.text
+    assert "STAND-IN for the AWS provider" in judged.text
+    assert "mandatory" not in judged.text
+
+
+def test_what_was_made_has_no_secret_in_clear_and_a_second_time_changes_nothing(production: Session) -> None:
+    made = production.up()
+    assert made.ok, made.text
+    state = production.state()
+    assert [resource["urn"] for resource in state["deployment"]["resources"] if _bare_secrets(resource)] == []
+    again = production.preview()
+    assert again.ok, again.text
+    changed = [word for word in ("to create", "to update", "to delete", "to replace") if word in again.text]
+    assert changed == [], again.text
+
+
+def _bare_secrets(resource: dict[str, object]) -> bool:
+    text = json.dumps({"inputs": resource.get("inputs", {}), "outputs": resource.get("outputs", {})})
+    return any(f'"{word}": "' in text for word in ("password", "secretString", "authToken", "masterPassword"))
+
+
+@pytest.mark.rule
+@pytest.mark.parametrize("rule_name", RULES)
+def test_one_broken_line_of_production_is_refused_by_the_engine(rule_name: str, broken: Judged) -> None:
+    line = LINES[rule_name]
+    assert not broken.ok
+    caught = [text for text in broken.text.splitlines() if f"  {rule_name} " in text and "[mandatory]" in text]
+    assert any(line.blamed in text for text in caught), broken.text[-4000:]

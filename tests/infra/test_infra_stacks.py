@@ -1,0 +1,43 @@
+"""The stacks as they are declared: what the stand-in says of them, and the page that a reviewer reads."""
+
+from __future__ import annotations
+
+import pytest
+from local.engine.recording import Recorded
+from local.engine.summary import FOLDER, STACKS, summarise
+
+from herold_policies.graph import Graph
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_stand_in_refuses_nothing(stack: str, prod: Recorded, staging: Recorded) -> None:
+    recorded = {"aws-prod": prod, "aws-staging": staging}[stack]
+    assert recorded.graph.nodes
+    assert [f"{urn.rpartition('::')[2]}: {mistake.path} {mistake.reason}" for urn, mistake in recorded.refused] == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_summary_is_the_stack_as_it_is(stack: str, prod: Recorded, staging: Recorded) -> None:
+    recorded = {"aws-prod": prod, "aws-staging": staging}[stack]
+    assert (FOLDER / f"{stack}.txt").read_text() == summarise(recorded), "`make generate`, and review what changed"
+
+
+def test_the_summary_does_not_depend_on_the_order_in_which_resources_arrive(prod: Recorded) -> None:
+    graph = prod.graph
+    backwards = Recorded(Graph(graph.stack, tuple(reversed(graph.nodes))), prod.parents, (), {})
+    assert summarise(backwards) == summarise(prod)
+
+
+def test_every_resource_of_aws_that_takes_tags_says_environment_owner_and_class_of_data(prod: Recorded) -> None:
+    from local.providers.aws import shapes
+
+    for node in prod.graph.nodes:
+        fields = shapes.inputs_of(node.kind)
+        if fields and "tags" in fields:
+            assert node.tag("environment") == "prod", node.name
+            assert node.tag("owner") == "herold", node.name
+            assert node.tag("data"), node.name
+
+
+def test_nothing_is_in_a_component_that_does_not_own_it(prod: Recorded) -> None:
+    assert all("herold:aws:" in prod.parents[node.urn] for node in prod.graph.nodes)
