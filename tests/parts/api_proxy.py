@@ -1,7 +1,7 @@
 """A proxy before the API server that sees requests: it can stop at a write, and keep what watches would tell.
 
-It answers with the API server's own certificate, so that only the port is another. It runs in a thread with a loop of
-its own: a test that blocks does not block it.
+It speaks plain HTTP to who asks and TLS to the server. It runs in a thread with a loop of its own: a test that blocks
+does not block it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,17 @@ class ApiProxy:
 
         self._call(add())
 
+    def stop_at_soon(self, act: Callable[[], None], point: Point, count: int = 1, words: str = "") -> None:
+        """The same, asked for by an `act`."""
+        self._stops.append(_Stop(words, point, count, act))
+
+    def forget_stops(self) -> None:
+        """Stop nowhere any more."""
+        self._call(self._forget())
+
+    async def _forget(self) -> None:
+        self._stops.clear()
+
     def keep_watches(self) -> None:
         """Nothing arrives on watches any more, old or new; they stay open."""
 
@@ -99,9 +110,7 @@ class ApiProxy:
         app.router.add_route("*", "/{path:.*}", self._pass)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        serve = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        serve.load_cert_chain(self.api.authority, self.api.authority.with_suffix(".key"))
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=serve).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
 
     async def _close(self) -> None:
         self._flowing.set()

@@ -116,10 +116,11 @@ class ApiServer:
         credentials: dict[str, Any] | None = None,
         namespace: str = "default",
     ) -> Path:
-        """A kubeconfig of that user, with a token unless other `credentials` are given; `port` is that of a proxy."""
-        port = port or self.port
-        path = self.folder / f"{user.rpartition(':')[2]}-{port}.kubeconfig"
-        cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.authority)}
+        """A kubeconfig of that user, with a token unless other `credentials` are given; `port` is that of a
+        proxy, which speaks plain HTTP."""
+        server = f"http://127.0.0.1:{port}" if port else f"https://127.0.0.1:{self.port}"
+        path = self.folder / f"{user.rpartition(':')[2]}-{port or self.port}.kubeconfig"
+        cluster = {"server": server, "certificate-authority": str(self.authority)}
         context = {"cluster": "test", "user": user, "namespace": namespace}
         content = {
             "apiVersion": "v1",

@@ -1,4 +1,5 @@
-"""A proxy before PostgreSQL that stops at a statement: before it is sent, when it is sent, or when it is answered.
+"""A proxy before PostgreSQL that stops at a statement: before it is sent, when it is sent, when it is answered; or at
+the end of a transaction that wrote something.
 
 It reads the frontend's side of the protocol (PostgreSQL documentation, "Message Formats"): which statement a Bind runs
 is known from the Parse before it. What is stopped stays stopped until it is released or cut.
@@ -7,6 +8,7 @@ is known from the Parse before it. What is stopped stays stopped until it is rel
 from __future__ import annotations
 
 import queue
+import re
 import socket
 import struct
 import threading
@@ -24,9 +26,14 @@ Point = Literal["before", "sent", "answered"]
 _PROTOCOL_3 = 3 << 16
 
 
+_WRITES = re.compile(r"\b(INSERT INTO|UPDATE \S+ SET|DELETE FROM)\b", re.IGNORECASE)
+
+
 @dataclass(slots=True)
 class _Stop:
-    words: str
+    """`words` None: the statement with which something that was written becomes durable."""
+
+    words: str | None
     point: Point
     left: int
 
@@ -79,10 +86,11 @@ class Stopped:
 
 @dataclass(slots=True)
 class LedgerProxy:
-    """Use `ledger_proxy`. `port` is on 127.0.0.1."""
+    """Use `ledger_proxy`. `port` is on 127.0.0.1; `writes` counts what became durable."""
 
     target: str
     port: int = 0
+    writes: int = 0
     _listener: socket.socket = field(default_factory=socket.socket)
     _stops: list[_Stop] = field(default_factory=list)
     _hits: queue.Queue[Stopped] = field(default_factory=queue.Queue)
@@ -98,6 +106,11 @@ class LedgerProxy:
         """Stop the connection that runs the `count`-th statement from now that has these `words`."""
         with self._lock:
             self._stops.append(_Stop(words, point, count))
+
+    def stop_at_write(self, point: Point, count: int = 1) -> None:
+        """Stop the connection that makes the `count`-th write from now durable: its COMMIT, or the only statement."""
+        with self._lock:
+            self._stops.append(_Stop(None, point, count))
 
     def wait_hit(self, timeout: float = DEADLINE) -> Stopped:
         """The next connection that was stopped. Raises queue.Empty."""
@@ -162,6 +175,7 @@ class LedgerProxy:
         buffer = b""
         known: dict[bytes, str] = {}
         greeted = False
+        inside = wrote = False  # a transaction that began; one in which something was written
         told = False  # the statement to stop at was handed over; its Sync ends it
         while data := client.recv(65_536):
             buffer += data
@@ -177,7 +191,13 @@ class LedgerProxy:
                     greeted = struct.unpack_from("!I", message, 4)[0] == _PROTOCOL_3
                     server.sendall(message)
                     continue
-                stop = self._stop_for(_words(message, known))
+                words = _words(message, known)
+                inside = (inside or words.startswith("BEGIN")) and not words.startswith("ROLLBACK")
+                wrote = (wrote and inside) or _WRITES.search(words) is not None
+                durable = wrote and (words.startswith("COMMIT") or bool(words and not inside))
+                if words.startswith("COMMIT"):
+                    inside = wrote = False
+                stop = self._stop_for(words, durable=durable)
                 if stop is not None:
                     if stop.point == "before":
                         each.hold(None)
@@ -191,12 +211,13 @@ class LedgerProxy:
                     told = False
                     self._hits.put(each)
 
-    def _stop_for(self, words: str) -> _Stop | None:
+    def _stop_for(self, words: str, *, durable: bool) -> _Stop | None:
         if not words:
             return None
         with self._lock:
+            self.writes += durable
             for stop in self._stops:
-                if stop.words in words:
+                if durable if stop.words is None else stop.words in words:
                     stop.left -= 1
                     if stop.left == 0:
                         self._stops.remove(stop)
