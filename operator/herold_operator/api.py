@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,6 +23,7 @@ FIELD_MANAGER = "herold-operator"
 REQUEST_SECONDS = 15.0
 PAGE = 500
 Object = dict[str, Any]
+Page = tuple[int, list[Object]]
 
 
 class Conflict(HeroldError):
@@ -91,15 +92,18 @@ class KubernetesApi:
         raise _refusal(response.status, text, f"{method} {path}")
 
     async def list(self, path: str, selector: str = "") -> list[Object]:
-        """All objects of a collection, in pages."""
-        found: list[Object] = []
+        """All objects of a collection."""
+        return [item async for _, items in self.pages(path, selector) for item in items]
+
+    async def pages(self, path: str, selector: str = "") -> AsyncIterator[Page]:
+        """All objects of a collection, page by page, each with the resourceVersion at which the whole was looked at."""
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
             page = await self.request("GET", path, query=query)
-            found += page["items"]
+            yield int(page["metadata"]["resourceVersion"]), page["items"]
             more = page["metadata"].get("continue")
             if not more:
-                return found
+                return
             query["continue"] = more
 
     async def apply(self, path: str, manifest: Object, *, force: bool = True) -> Object:

@@ -163,6 +163,8 @@ def plan_events(key: Key, uid: str, before: Mapping[str, Any], after: Mapping[st
     ended = before.get("state") in _ENDS
     found: list[Happening] = []
     for name, condition in new.items():
+        if condition["reason"] not in set(Reason):
+            continue  # a later version of us wrote it
         was, now = old.get(name), Reason(condition["reason"])
         since = Reason(was["reason"]) if was is not None and was["reason"] in set(Reason) else None
         if since != now and since in ENDED and not _is_still(since, now) and not over:

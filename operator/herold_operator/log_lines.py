@@ -13,6 +13,7 @@ LINES: Mapping[str, str] = {
     "stopped": "It ended as it should.",
     "ended": "It ended for the reason given.",
     "list_failed": "A list of resources failed; it is asked again.",
+    "api_went_back": "The API server knows less than was seen of it (a restored etcd): everything is looked at anew.",
     "changed_meanwhile": "The resource changed during a visit; it is visited again (debug).",
     "reconcile_failed": "A visit failed for the reason given; it is tried again, later each time.",
     "reconcile_broke": "A visit failed in a way that nobody foresaw: a defect, please report `error` and `where`.",

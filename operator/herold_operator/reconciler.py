@@ -23,6 +23,7 @@ from herold_operator.campaigns import (
     Brakes,
     Refusal,
     Seen,
+    is_held_as_orphan,
     ledger_name,
     plan_absence,
     plan_brakes,
@@ -93,9 +94,9 @@ class Reconciler:
 
     # What happens -----------------------------------------------------------------------------------------------------
 
-    def changed(self, item: Mapping[str, Any]) -> bool:
-        """An object was made or changed. True when that was news."""
-        if not self.world.put(dict(item)):
+    def changed(self, item: Mapping[str, Any], *, anew: bool = False) -> bool:
+        """An object was made or changed. True when that was news. `anew`: take it though it seems older."""
+        if not self.world.put(dict(item), anew=anew):
             return False
         key = (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
         # A brake overtakes everything that waits.
@@ -342,7 +343,7 @@ class Reconciler:
         self._statuses.forget(key)
         snapshot = self.lookout.snapshot or await self.lookout.look()
         present = sum(1 for _ in self.world.of_kind("Campaign"))
-        many = key in self._breaker.tripped(present, time.monotonic())
+        many = self._is_one_of_many(key, snapshot, present)
         for name in (key[2], f"{key[2]}{PROOF}"):
             runs = [run for place, run in snapshot.runs.items() if place[:2] == (key[1], name)]
             for run in runs:
@@ -357,6 +358,19 @@ class Reconciler:
                         "error" if many else "warning", "campaign_vanished", campaign=f"{key[1]}/{name}", run=run.id
                     )
                     await self.lookout.look()
+
+    def _is_one_of_many(self, key: Key, snapshot: Snapshot, present: int) -> bool:
+        """Whether it vanished with many others, also before this process began to watch."""
+        now = time.monotonic()
+        runs = [run for run in snapshot.runs.values() if run.is_open and campaign_of(run) == key]
+        ours = [run for run in runs if run.id in self.lookout.ours]
+        if any(not is_held_as_orphan(snapshot.holds_on(key[1], run.name, None)) for run in ours):
+            before = self._breaker.tripped(present, now)
+            self._breaker.vanished(key, now)
+            if not before:
+                for each in self._breaker.tripped(present, now) - {key}:
+                    self.queue.add(each, first=True)
+        return key in self._breaker.tripped(present, now)
 
     def _wake(self, key: Key, seen: Seen) -> None:
         """Come back when something falls due by itself."""

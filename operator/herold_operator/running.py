@@ -10,6 +10,7 @@ from typing import Any
 from herold.errors import HeroldError
 from herold.journal import Journal
 from herold.resources import KINDS
+from herold.resources.meta import Key
 from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
 from herold_operator.fleets import Fleets
@@ -104,21 +105,30 @@ async def _list_all(reconciler: Reconciler, journal: Journal, stop: asyncio.Even
 async def resync(reconciler: Reconciler) -> None:
     """List everything anew: what a watch missed (deletions while it was away, above all) is made good."""
     await reconciler.fleets.list_all()
-    found = [item for kind in KINDS for item in await _list_kind(reconciler.api, kind)]
-    present = {key_of(item) for item in found}
     is_first = not reconciler.world.objects
-    missed = 0
-    for key in [key for key in reconciler.world.objects if key not in present]:
-        reconciler.gone(key)
-        missed += 1
-    for item in found:
-        missed += reconciler.changed(item)
+    newest = reconciler.world.newest
+    missed = sum([await _list_kind(reconciler, kind, newest) for kind in KINDS])
     if not is_first:
         reconciler.health.missed.inc(missed)
 
 
-async def _list_kind(api: KubernetesApi, kind: str) -> list[dict[str, Any]]:
-    return [{**item, "kind": kind} for item in await api.list(resource_path(kind))]
+async def _list_kind(reconciler: Reconciler, kind: str, newest: int) -> int:
+    """List one kind; gives how much was news. `newest`: the resourceVersion that was known before that was asked."""
+    world, present, listed, missed = reconciler.world, set[Key](), 0, 0
+    async for listed, items in reconciler.api.pages(resource_path(kind)):
+        went_back = listed < newest  # a restored etcd: what seems older is what there is
+        for item in items:
+            present.add(key_of({**item, "kind": kind}))
+            missed += reconciler.changed({**item, "kind": kind}, anew=went_back)
+    if listed < newest:
+        reconciler.journal.write("error", "api_went_back", kind=kind)
+        world.newest = listed
+    for key in [key for key in world.of_kind(kind) if key not in present]:
+        # What is younger than the list came with the watch meanwhile.
+        if listed < newest or version_of(world.objects[key]) <= listed:
+            reconciler.gone(key)
+            missed += 1
+    return missed
 
 
 async def _resync(reconciler: Reconciler, own: OperatorSettings, journal: Journal) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from herold.errors import HeroldError, NotFound
 from herold.resources.meta import Key
+from herold.resources.status import CampaignStatus, ResourceStatus
 from herold_operator.api import KubernetesApi
 from herold_operator.attribution import ATTRIBUTED, attribute
 from herold_operator.campaigns import Seen, build_blind_status, build_status, build_validity
@@ -21,6 +22,7 @@ from herold_operator.events import Happening, plan_events
 from herold_operator.judging import Verdict
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Ledger
+from herold_operator.newer import keep_unknown
 from herold_operator.telling import Teller
 from herold_operator.world import World
 
@@ -52,12 +54,13 @@ class Statuses:
             generation=generation,
             now=datetime.now(UTC),
         )
-        await self._write(key, item, {"observedGeneration": generation, "conditions": conditions})
+        status = {"observedGeneration": generation, "conditions": conditions}
+        await self._write(key, item, keep_unknown(status, before, ResourceStatus))
 
     async def say(self, key: Key, item: Mapping[str, Any], seen: Seen) -> None:
         """Of a campaign."""
-        status = build_status(seen)
         before = seen.status
+        status = keep_unknown(build_status(seen), before, CampaignStatus)
         if _lasting(status) == _lasting(before):
             if _numbers(status) == _numbers(before):
                 return

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from herold.resources.declared import Declared
 from herold.resources.meta import Key, Resource
-from herold.resources.references import links
+from herold.resources.references import links_in
 from herold.resources.shape import Shaped, shape
 from herold.resources.yaml_reader import Document
+from herold_operator.newer import explain_unknown
 
 Object = dict[str, Any]
 # What Kubernetes keeps beside what people declare.
@@ -36,16 +38,20 @@ class World:
     def __init__(self, shared_namespace: str) -> None:
         self.shared_namespace = shared_namespace
         self.objects: dict[Key, Object] = {}
+        self.newest = 0  # the greatest resourceVersion that was seen
         self._shaped: dict[Key, Shaped] = {}
         self._names: dict[Key, tuple[Key, ...]] = {}
         self._named_by: dict[Key, set[Key]] = {}
 
-    def put(self, item: Object) -> bool:
-        """Take an object. True when what people declare in it is new; what is older than what is known is dropped."""
+    def put(self, item: Object, *, anew: bool = False) -> bool:
+        """Take an object. True when what people declare in it is new; what is older than what is known is dropped,
+        unless the API server itself went back (`anew`)."""
         key = key_of(item)
+        if not anew:
+            self.newest = max(self.newest, version_of(item))
         known = self.objects.get(key)
         same = known is not None and known["metadata"]["uid"] == item["metadata"]["uid"]
-        if known is not None and same and version_of(item) <= version_of(known):
+        if known is not None and same and version_of(item) <= version_of(known) and not anew:
             return False
         slim = {
             **{name: item[name] for name in (*_OURS, "status") if name in item},
@@ -125,12 +131,10 @@ class World:
         value = {name: item[name] for name in _OURS if name in item}
         value["metadata"] = {name: item["metadata"][name] for name in _METADATA if name in item["metadata"]}
         shaped = shape(Document(f"{key[0]} {key[1]}/{key[2]}", 0, value, {}, {}, frozenset(), ()))
-        self._shaped[key] = shaped
-        if shaped.resource is None:
-            self._link(key, ())
-            return
+        shaped = self._shaped[key] = replace(shaped, mistakes=explain_unknown(shaped.mistakes))
         declared = Declared(self.shared_namespace, {}, {})
-        self._link(key, (declared.target(link.kind, link.reference, key[1]) for link in links(shaped.resource)))
+        found = links_in(shaped.resource, shaped.document)
+        self._link(key, (declared.target(link.kind, link.reference, key[1]) for link in found))
 
     def _link(self, key: Key, targets: Iterable[Key]) -> None:
         for target in self._names.pop(key, ()):

@@ -118,6 +118,8 @@ class ApiProxy:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
+        for _ in range(10):  # what was aborted is closed by callbacks of callbacks
+            await asyncio.sleep(0)
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None

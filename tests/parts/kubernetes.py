@@ -363,14 +363,15 @@ def api_server_in(folder: Path) -> Iterator[ApiServer]:
         server.wait_ready()
         for file in sorted((ROOT / "operator" / "crds").glob("*.yaml")):
             server.apply(yaml.safe_load(file.read_text()))
-        wait_for("Herold's kinds", lambda: _served(server))
+        wait_for("Herold's kinds", lambda: served(server))
         yield server
     finally:
         for name in reversed(list(server.processes)):
             server.stop(name)
 
 
-def _served(server: ApiServer) -> bool:
+def served(server: ApiServer) -> bool:
+    """Whether the API server answers for all of Herold's kinds."""
     try:
         return all(server.ask("GET", f"/apis/herold.dev/v1alpha1/{kind.plural}?limit=1") for kind in KINDS.values())
     except Answer:

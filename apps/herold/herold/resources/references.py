@@ -18,6 +18,7 @@ from herold.resources.paths import Path
 from herold.resources.segment import Segment
 from herold.resources.sender import SenderProfile
 from herold.resources.template import MessageTemplate
+from herold.resources.yaml_reader import Document
 
 # A segment is written out into one statement with the segments that it names: without bounds a chain of small files,
 # each naming the one before twice, would double with every file.
@@ -61,6 +62,11 @@ def links(resource: Resource) -> Iterator[Link]:
             yield Link(("spec", "schemaRef"), ContactSchema, spec.schema_ref)
 
 
+def links_in(resource: Resource | None, document: Document) -> Iterator[Link]:
+    """Every reference of a declared resource; of one with mistakes of its own, those that are right themselves."""
+    return links(resource) if resource is not None else _written(document.value.get("spec"), ("spec",))
+
+
 def check_references(declared: Declared) -> list[Mistake]:
     """References to what nobody declared. What is declared with mistakes counts as declared."""
     found: list[Mistake] = []
@@ -68,8 +74,7 @@ def check_references(declared: Declared) -> list[Mistake]:
     for kind, namespace, name in declared.documents:
         names.setdefault((kind, namespace), []).append(name)
     for key, document in declared.documents.items():
-        resource = declared.resources.get(key)
-        for link in links(resource) if resource else _written(document.value.get("spec"), ("spec",)):
+        for link in links_in(declared.resources.get(key), document):
             target = declared.target(link.kind, link.reference, key[1])
             if target not in declared.documents:
                 fix = _fix(declared, link, key[1], names) if len(found) < _MOST_NEAR else None

@@ -26,6 +26,7 @@ _METADATA = frozenset(
         *("resourceVersion", "selfLink"),
     )
 )
+NO_FIELD = "is not a field here"
 # Of one document; looking for near misses takes time, and nobody reads more.
 MAX_MISTAKES = 200
 
@@ -160,7 +161,7 @@ class _Words:
         if kind == "herold":
             return place((*path, *ctx["at"]), ctx["message"], ctx["fix"])
         if kind == "extra_forbidden":
-            return place(path, "is not a field here", self._belongs(path), at_key=True)
+            return place(path, NO_FIELD, self._belongs(path), at_key=True)
         if kind == "missing":
             return place(path, "is missing", self._describe(path), at_key=True)
         if loc and loc[-1] == "[key]":
