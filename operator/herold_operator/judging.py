@@ -40,7 +40,7 @@ class Judge:
         """All mistakes of `key` and of what it names."""
         declared, shaped = self.world.closure(key)
         mistakes = [mistake for each in shaped for mistake in each.mistakes]
-        missing = check_references(declared)
+        missing = check_references(declared, self.world.names)
         mistakes += missing
         mistakes += check_segments(declared)
         mistakes += check_agreement(declared)

@@ -79,6 +79,10 @@ class World:
         """Keys of one kind."""
         return (key for key in self.objects if key[0] == kind)
 
+    def names(self, kind: str, namespace: str) -> list[str]:
+        """Names of what there is of a kind in a namespace."""
+        return [name for each, where, name in self.objects if (each, where) == (kind, namespace)]
+
     def resource(self, key: Key) -> Resource | None:
         """The resource, if its own shape is right."""
         shaped = self._shaped.get(key)

@@ -112,16 +112,3 @@ def test_a_campaign_with_too_many_recipients_does_not_start_and_one_of_next_week
     assert platform.status(later)["state"] == "Scheduled"
     assert platform.status(later)["nextSendTime"] == at.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert platform.runs() == []
-
-
-def test_twenty_changes_in_a_second_end_in_the_last_one(platform: Platform) -> None:
-    platform.operator()
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
-    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
-    for number in range(20):
-        platform.api.merge(campaign, {"spec": {"suspend": number % 2 == 0}})
-    platform.wait_reason(campaign, "Suspended", "NotSuspended")
-    wait_for("the run to go on", lambda: not platform.runs()[0].suspended)
-    assert len(platform.runs()) == 1

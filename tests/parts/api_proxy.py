@@ -45,6 +45,7 @@ class ApiProxy:
     _stops: list[_Stop] = field(default_factory=list)
     _flowing: asyncio.Event = field(default_factory=asyncio.Event)
     _thread: threading.Thread | None = None
+    _transports: set[asyncio.Transport] = field(default_factory=set)
     _runner: web.AppRunner | None = None
     _session: aiohttp.ClientSession | None = None
 
@@ -118,6 +119,8 @@ class ApiProxy:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
+        for transport in self._transports:
+            transport.abort()
         for _ in range(10):  # what was aborted is closed by callbacks of callbacks
             await asyncio.sleep(0)
 
@@ -131,6 +134,8 @@ class ApiProxy:
         body = await request.read()
         try:
             async with self._session.request(request.method, url, headers=headers, data=body or None) as answer:
+                if answer.connection is not None and answer.connection.transport is not None:
+                    self._transports.add(answer.connection.transport)
                 kept = {
                     name: value
                     for name, value in answer.headers.items()

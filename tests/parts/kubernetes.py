@@ -168,7 +168,7 @@ class ApiServer:
         )
         context = ssl.create_default_context(cafile=str(self.authority))
         try:
-            with urllib.request.urlopen(request, context=context, timeout=15) as response:
+            with urllib.request.urlopen(request, context=context, timeout=60) as response:
                 text = response.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from herold.resources.sender import SenderProfile
 from herold.resources.template import MessageTemplate
 from herold.resources.yaml_reader import Document
 
+# Names of what there is of a kind in a namespace.
+Names = Callable[[str, str], Sequence[str]]
 # A segment is written out into one statement with the segments that it names: without bounds a chain of small files,
 # each naming the one before twice, would double with every file.
 MAX_SEGMENT_DEPTH = 16
@@ -62,17 +64,23 @@ def links(resource: Resource) -> Iterator[Link]:
             yield Link(("spec", "schemaRef"), ContactSchema, spec.schema_ref)
 
 
+def _names_in(declared: Declared) -> Names:
+    names: dict[tuple[str, str], list[str]] = {}
+    for kind, namespace, name in declared.documents:
+        names.setdefault((kind, namespace), []).append(name)
+    return lambda kind, namespace: names.get((kind, namespace), ())
+
+
 def links_in(resource: Resource | None, document: Document) -> Iterator[Link]:
     """Every reference of a declared resource; of one with mistakes of its own, those that are right themselves."""
     return links(resource) if resource is not None else _written(document.value.get("spec"), ("spec",))
 
 
-def check_references(declared: Declared) -> list[Mistake]:
-    """References to what nobody declared. What is declared with mistakes counts as declared."""
+def check_references(declared: Declared, names: Names | None = None) -> list[Mistake]:
+    """References to what nobody declared. What is declared with mistakes counts as declared. `names`: of all that there
+    is of a kind in a namespace, if that is more than what is `declared`."""
     found: list[Mistake] = []
-    names: dict[tuple[str, str], list[str]] = {}
-    for kind, namespace, name in declared.documents:
-        names.setdefault((kind, namespace), []).append(name)
+    names = names or _names_in(declared)
     for key, document in declared.documents.items():
         for link in links_in(declared.resources.get(key), document):
             target = declared.target(link.kind, link.reference, key[1])
@@ -99,10 +107,10 @@ def _written(value: Any, path: Path) -> Iterator[Link]:
             yield from _written(below, here)
 
 
-def _fix(declared: Declared, link: Link, namespace: str, names: Mapping[tuple[str, str], list[str]]) -> str:
+def _fix(declared: Declared, link: Link, namespace: str, names: Names) -> str:
     kind, name, shared = link.kind.__name__, link.reference.name, link.reference.scope == "Shared"
-    here = names.get((kind, declared.shared_namespace if shared else namespace), [])
-    there = names.get((kind, namespace if shared else declared.shared_namespace), [])
+    here = names(kind, declared.shared_namespace if shared else namespace)
+    there = names(kind, namespace if shared else declared.shared_namespace)
     change = "remove scope: Shared" if shared else "add scope: Shared"
     where = "beside this resource" if shared else "in the shared namespace"
     if name in there:
