@@ -9,7 +9,7 @@ export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster campaigns failures,tests/e2e/e2e_$(name).py)
 
-.PHONY: help demo test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
+.PHONY: help demo plan plan-comment test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,17 @@ $(VENV)/.installed: $(VENV)/.ready pyproject.toml
 
 demo: $(VENV)/.installed ## Send a campaign to 23,570 customers, kill a worker, count who got what
 	@$(BIN)/herold demo
+
+# CI judges a pull request by the code and the policies of the branch that it goes into: what it brings is only read.
+plan: $(VENV)/.installed ## What a branch changes in gitops/campaigns (BASE=origin/main, HEAD= or PULL=: a pull request's number)
+	@mkdir -p build/plan
+	@$(if $(PULL),git fetch --quiet origin "+pull/$(PULL)/head:refs/pull/$(PULL)")
+	@code=0; $(BIN)/herold plan --changed "$(or $(BASE),origin/main)...$(if $(PULL),refs/pull/$(PULL),$(or $(HEAD),HEAD))" \
+		-o markdown --output build/plan/comment.md --page build/plan/page.html || code=$$?; \
+	echo $$code > build/plan/code; test $$code = 0 -o $$code = 6
+
+plan-comment: ## Put build/plan/comment.md on the pull request PULL=, over the one before (needs gh)
+	@gh pr comment "$(PULL)" --edit-last --create-if-none --body-file build/plan/comment.md
 
 test: $(VENV)/.installed ## Run the tests that need nothing but Python (no root, no Docker)
 	@$(BIN)/pytest -n 2 -m "not chaos and not bench" $(ARGS)

@@ -64,8 +64,8 @@ def adopt(connection: Connection, settings: Settings, key: bytes) -> None:
     check_owner(connection, settings, key)
 
 
-def check_owner(connection: Connection, settings: Settings, key: bytes) -> None:
-    """Raises Refused for the ledger of another installation, environment or key."""
+def check_owner(connection: Connection, settings: Settings, key: bytes | None) -> None:
+    """Raises Refused for the ledger of another installation, environment or key (None: it is not compared)."""
     name, environment, known = one(connection, "SELECT name, environment, key_fingerprint FROM installation")
     if name != settings.installation:
         raise Refused(
@@ -79,7 +79,7 @@ def check_owner(connection: Connection, settings: Settings, key: bytes) -> None:
             f"this ledger belongs to {environment!r}, this process runs in {settings.environment!r}",
             hint="a copy of another environment's ledger is never sent from; make an empty one",
         )
-    if known != fingerprint(key):
+    if key is not None and known != fingerprint(key):
         raise Refused("KeyMismatch", "this ledger was made with another installation key", hint="restore the key")
 
 

@@ -8,7 +8,7 @@ from difflib import unified_diff
 from typing import Any
 
 from herold.message.values import clean
-from herold.planning.plan import FieldChange, TextDiff
+from herold.planning.plan import Against, FieldChange, TextDiff
 from herold.resources.resolved import ResolvedCampaign
 
 MOST_LINES = 200  # of one diff; nobody reads more, and a page must stay a page
@@ -16,6 +16,28 @@ MOST_FIELDS = 200
 _LONGEST = 120
 _PARTS = ("subject", "preheader", "text", "mjml")
 _NOTES = ("labels", "annotations", "generation", "uid")
+
+
+def against_revision(
+    resolved: ResolvedCampaign,
+    against: ResolvedCampaign | None,
+    revision: str,
+    *,
+    added: int | None = None,
+    removed: int | None = None,
+) -> Against | None:
+    """The change against `revision`, where `against` is None when the campaign was not there; None without revision."""
+    if against is None:
+        return Against(revision, False, None, None, True) if revision else None
+    return Against(
+        revision,
+        True,
+        added,
+        removed,
+        against.intent_digest() != resolved.intent_digest(),
+        field_changes(against, resolved),
+        text_diffs(against, resolved),
+    )
 
 
 def field_changes(before: ResolvedCampaign, after: ResolvedCampaign) -> tuple[FieldChange, ...]:

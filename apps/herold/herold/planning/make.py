@@ -15,7 +15,7 @@ from herold.ledger.database import Connection, one
 from herold.ledger.senders import DEFAULT_LANE
 from herold.ledger.times import DueZone, all_zones, due_zones
 from herold.message.compose import Composer, Recipient
-from herold.planning.changes import field_changes, text_diffs
+from herold.planning.changes import against_revision
 from herold.planning.facts import Facts, count_facts
 from herold.planning.pace import Group, Pace, simulate
 from herold.planning.plan import (
@@ -29,7 +29,7 @@ from herold.planning.plan import (
     Sample,
     Violation,
 )
-from herold.planning.samples import made_up_samples, sample, sample_violations
+from herold.planning.samples import made_up_samples, sample, sample_composer, sample_violations
 from herold.planning.standing import Standing, read_standing
 from herold.planning.violations import find_violations
 from herold.resources.resolved import ResolvedCampaign
@@ -58,8 +58,7 @@ def make_plan(
     not leave this machine. Raises InvalidInput for a template that can't be compiled, Refused for an audience with too
     many conditions.
     """
-    # A sample's links must not work: they would unsubscribe whoever got a true delivery.
-    composer = Composer(resolved, run_id=1, key=b"samples are signed by nobody", clock=now.timestamp)
+    composer = sample_composer(resolved, now)
     samples = made_up_samples(resolved, composer)
     proof = resolved.campaign.spec.mode == "Proof"
     due_at = now if proof else due_zones(resolved.campaign.spec.schedule, ())[0].due_at
@@ -93,7 +92,7 @@ def make_plan(
         bounds,
         samples=samples,
         violations=tuple(sorted(violations, key=lambda violation: violation.severity != "error")),
-        against=_against(resolved, against, revision, facts),
+        against=against_revision(resolved, against, revision, added=facts.added, removed=facts.removed),
         now=now,
     )
 
@@ -160,22 +159,6 @@ def _pace(
     pace = simulate(groups, zones, rates, now=now, start_by=start_by, allowance=standing.allowance)
     expires = parse_duration(spec.schedule.expires_after)
     return pace, Bounds(spec.audience.max_recipients, expires, deadline, start_by)
-
-
-def _against(
-    resolved: ResolvedCampaign, against: ResolvedCampaign | None, revision: str, facts: Facts
-) -> Against | None:
-    if against is None:
-        return Against(revision, False, None, None, True) if revision else None
-    return Against(
-        revision,
-        True,
-        facts.added,
-        facts.removed,
-        against.intent_digest() != resolved.intent_digest(),
-        field_changes(against, resolved),
-        text_diffs(against, resolved),
-    )
 
 
 def _plan(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from herold.errors import HeroldError, InvalidInput, Mistake, NotFound
@@ -23,20 +24,68 @@ def resolved_at(
     passed over. Raises NotFound for an unknown revision or a folder without Git, InvalidInput when the revision's own
     files have mistakes.
     """
-    top = Path(_git(repository, "rev-parse", "--show-toplevel").decode().strip())
-    commit = _commit(repository, revision)
-    below = [_inside(top, repository, path) for path in paths]
-    texts = _texts(repository, revision, _blobs(repository, commit, below))
-    if not texts:
+    files = files_at(repository, revision, paths)
+    if files.mistakes:
+        raise InvalidInput(files.mistakes, what=f"resources of {revision[:80]}")
+    if not files.texts:
         return None
     try:
-        catalogue = load_texts(texts, shared_namespace=shared_namespace)
+        catalogue = load_texts(files.texts, shared_namespace=shared_namespace)
     except InvalidInput as error:
         raise InvalidInput(error.mistakes, what=f"resources of {revision[:80]}") from None
     try:
         return catalogue.resolved(catalogue.campaign(campaign_name))
     except NotFound:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a revision has below some paths, by name from the top of the repository.
+
+    `blobs` are Git's names of the contents; `links` are neither read nor followed.
+    """
+
+    commit: str
+    texts: Mapping[str, str]
+    blobs: Mapping[str, str]
+    links: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+def files_at(repository: Path, revision: str, paths: Sequence[Path]) -> Files:
+    """Every file that a catalogue reads. Raises NotFound for an unknown revision or a folder without Git."""
+    top = Path(_git(repository, "rev-parse", "--show-toplevel").decode().strip())
+    commit = _commit(repository, revision)
+    below = [_inside(top, repository, path) for path in paths]
+    blobs: dict[str, str] = {}
+    links: list[str] = []
+    for mode, blob, name in _entries(repository, commit, below):
+        if mode in _PLAIN_FILES:
+            blobs[name] = blob
+        else:
+            links.append(name)
+    texts, mistakes = _texts(repository, blobs)
+    return Files(commit, texts, blobs, tuple(links), tuple(mistakes))
+
+
+def merge_base(repository: Path, one: str, other: str) -> str:
+    """The commit from which two revisions went apart. Raises NotFound."""
+    found = _git(repository, "merge-base", _commit(repository, one), _commit(repository, other))
+    return found.decode().split()[0]
+
+
+def earlier_versions(repository: Path, commit: str, names: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """(name, blob) of what these files held in the last 200 commits that touched one of them, before `commit`'s own."""
+    if not names:
+        return frozenset()
+    log = ("log", "-200", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "--first-parent", "-z", commit)
+    told = _git(repository, *log, "--", *(f":(top,literal){name}" for name in names))
+    found: set[tuple[str, str]] = set()
+    parts = [part for part in told.decode("utf-8", "surrogateescape").split("\0") if part]
+    for about, name in zip(parts[::2], parts[1::2], strict=True):
+        found.add((name, about.split(" ")[2]))
+    return frozenset(found)
 
 
 def _commit(repository: Path, revision: str) -> str:
@@ -58,8 +107,8 @@ def _inside(top: Path, repository: Path, path: Path) -> str:
         raise NotFound(f"{path} does not lie in the Git repository {top}") from None
 
 
-def _blobs(repository: Path, commit: str, below: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(object, path) of the files that the catalogue reads."""
+def _entries(repository: Path, commit: str, below: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """(mode, object, path) of what the catalogue would read, links among them."""
     # Run at the top: ls-tree takes paths relative to where it stands.
     listing = _git(
         repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *[each for each in below if each != "."]
@@ -70,8 +119,9 @@ def _blobs(repository: Path, commit: str, below: Sequence[str]) -> Iterator[tupl
         about, _, name = entry.partition("\t")
         mode, _, blob = about.split(" ")
         parts = name.split("/")
-        if mode in _PLAIN_FILES and (name in below or (name.endswith(SUFFIXES) and not _is_hidden(parts, below))):
-            yield blob, name
+        is_meant = name in below or (name.endswith(SUFFIXES) and not _is_hidden(parts, below))
+        if is_meant if mode in _PLAIN_FILES else not _is_hidden(parts, below):
+            yield mode, blob, name
 
 
 def _is_hidden(parts: Sequence[str], below: Sequence[str]) -> bool:
@@ -80,16 +130,15 @@ def _is_hidden(parts: Sequence[str], below: Sequence[str]) -> bool:
     return any(part.startswith(".") for part in parts[named:])
 
 
-def _texts(repository: Path, revision: str, blobs: Iterator[tuple[str, str]]) -> dict[str, str]:
-    wanted = list(blobs)
-    if not wanted:
-        return {}
-    # One process for all files: thousands of `git show` would take minutes.
-    answer = _git(repository, "cat-file", "--batch", given="".join(f"{blob}\n" for blob, _ in wanted).encode())
+def _texts(repository: Path, blobs: Mapping[str, str]) -> tuple[dict[str, str], list[Mistake]]:
     texts: dict[str, str] = {}
     mistakes: list[Mistake] = []
+    if not blobs:
+        return texts, mistakes
+    # One process for all files: thousands of `git show` would take minutes.
+    answer = _git(repository, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs.values()).encode())
     at = 0
-    for _, name in wanted:
+    for name in blobs:
         end = answer.index(b"\n", at)
         size = int(answer[at:end].rsplit(b" ", 1)[1])
         content = answer[end + 1 : end + 1 + size]
@@ -98,9 +147,7 @@ def _texts(repository: Path, revision: str, blobs: Iterator[tuple[str, str]]) ->
             texts[name] = content.decode()
         except UnicodeDecodeError:
             mistakes.append(Mistake(name, 0, 0, "", "is not UTF-8", "save the file as UTF-8"))
-    if mistakes:
-        raise InvalidInput(mistakes, what=f"resources of {revision[:80]}")
-    return texts
+    return texts, mistakes
 
 
 def _git(repository: Path, *arguments: str, given: bytes | None = None) -> bytes:

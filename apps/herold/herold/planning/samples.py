@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -19,6 +20,11 @@ from herold.resources.resolved import ResolvedCampaign
 
 _PREVIEW = 140  # characters that clients show after the subject
 _SILENT = ("head", "style", "script", "title")
+
+
+def sample_composer(resolved: ResolvedCampaign, now: datetime) -> Composer:
+    """Composes samples. Their links don't work: they would unsubscribe whoever got a true delivery."""
+    return Composer(resolved, run_id=1, key=b"samples are signed by nobody", clock=now.timestamp)
 
 
 def made_up_samples(resolved: ResolvedCampaign, composer: Composer) -> tuple[Sample, ...]:

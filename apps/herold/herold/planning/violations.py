@@ -31,6 +31,13 @@ def find_violations(
     return tuple(sorted(found, key=lambda violation: violation.severity != "error"))
 
 
+def draft_violations(resolved: ResolvedCampaign, bounds: Bounds, *, now: datetime) -> Iterator[Violation]:
+    """Those that files alone show."""
+    if now > bounds.start_by and resolved.campaign.spec.mode == "Live":
+        yield _start_missed(resolved, bounds)
+    yield from _suspended(resolved)
+
+
 def _runs(resolved: ResolvedCampaign, standing: Standing) -> Iterator[Violation]:
     occurrence, own = resolved.campaign.spec.occurrence, standing.own
     again = f"Write occurrence: {(standing.latest or occurrence) + 1} to send it once more, on purpose."
@@ -75,15 +82,9 @@ def _size(resolved: ResolvedCampaign, facts: Facts) -> Iterator[Violation]:
 
 
 def _times(resolved: ResolvedCampaign, pace: Pace, bounds: Bounds, now: datetime) -> Iterator[Violation]:
-    zone = resolved.campaign.spec.schedule.time_zone
     missed = now > bounds.start_by and resolved.campaign.spec.mode == "Live"
     if missed or (pace.first is not None and pace.first > bounds.start_by):
-        yield Violation(
-            "error",
-            "StartMissed",
-            f"It should have started by {moment(bounds.start_by, zone)}, its starting deadline. It won't start.",
-            "Move schedule.at, or lengthen schedule.startingDeadline.",
-        )
+        yield _start_missed(resolved, bounds)
     elif pace.expired and pace.expired >= MANY_EXPIRE * pace.people:
         everybody = pace.expired == pace.people
         yield Violation(
@@ -93,6 +94,23 @@ def _times(resolved: ResolvedCampaign, pace: Pace, bounds: Bounds, now: datetime
             "warm-up and quiet hours leave too little time.",
             "Lengthen schedule.expiresAfter, begin earlier, or ask the platform for a higher rate.",
             pace.expired,
+        )
+
+
+def _start_missed(resolved: ResolvedCampaign, bounds: Bounds) -> Violation:
+    by = moment(bounds.start_by, resolved.campaign.spec.schedule.time_zone)
+    return Violation(
+        "error",
+        "StartMissed",
+        f"It should have started by {by}, its starting deadline. It won't start.",
+        "Move schedule.at, or lengthen schedule.startingDeadline.",
+    )
+
+
+def _suspended(resolved: ResolvedCampaign) -> Iterator[Violation]:
+    if resolved.campaign.spec.suspend:
+        yield Violation(
+            "warning", "Suspended", "spec.suspend is true: nothing goes out.", "Write suspend: false when it may."
         )
 
 
@@ -137,9 +155,6 @@ def _notes(resolved: ResolvedCampaign, facts: Facts, standing: Standing) -> Iter
                 "Change the message; or, if it is meant, write repeatPolicy: Allow." if held else "Is it meant?",
                 count,
             )
-    if resolved.campaign.spec.suspend:
-        yield Violation(
-            "warning", "Suspended", "spec.suspend is true: nothing goes out.", "Write suspend: false when it may."
-        )
+    yield from _suspended(resolved)
     for told in standing.holds:
         yield Violation("warning", "Held", f"{told}.", "See: herold hold --list")

@@ -41,6 +41,16 @@ def open_ledger(settings: Settings) -> Iterator[OpenLedger]:
 
 
 @contextmanager
+def open_for_counting(settings: Settings) -> Iterator[Connection]:
+    """A named ledger for somebody who only counts, and has no key: CI, with the rights of a reader. Raises Refused."""
+    assert settings.database_url is not None
+    with connect(settings.database_url) as connection:
+        check_schema(connection)
+        check_owner(connection, settings, None)
+        yield connection
+
+
+@contextmanager
 def open_for_sending(settings: Settings) -> Iterator[OpenLedger]:
     """The same, with the guards of whoever sends: it forgets nothing, and did not go backwards."""
     with open_ledger(settings) as ledger:

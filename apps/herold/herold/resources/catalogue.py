@@ -114,6 +114,16 @@ def load_texts(texts: Mapping[str, str], *, shared_namespace: str, checks: Seque
     return _build((read_text(text, file) for file, text in texts.items()), shared_namespace, [], checks)
 
 
+def survey_texts(
+    texts: Mapping[str, str], *, shared_namespace: str, checks: Sequence[Check] = ()
+) -> tuple[Catalogue, tuple[Mistake, ...]]:
+    """What can be made of texts in which something is wrong, and all mistakes.
+
+    The catalogue lacks the resources with mistakes of their own; those that name them are in it.
+    """
+    return _declare((read_text(text, file) for file, text in texts.items()), shared_namespace, [], checks)
+
+
 def _below(folder: FilePath) -> Iterator[FilePath]:
     # Links to folders are not followed: they may lead in a circle, or out of what was reviewed.
     for where, folders, files in os.walk(folder):
@@ -126,6 +136,15 @@ def _below(folder: FilePath) -> Iterator[FilePath]:
 def _build(
     readings: Iterable[Reading], shared_namespace: str, mistakes: list[Mistake], checks: Sequence[Check]
 ) -> Catalogue:
+    catalogue, found = _declare(readings, shared_namespace, mistakes, checks)
+    if found:
+        raise InvalidInput(found, what="resources")
+    return catalogue
+
+
+def _declare(
+    readings: Iterable[Reading], shared_namespace: str, mistakes: list[Mistake], checks: Sequence[Check]
+) -> tuple[Catalogue, tuple[Mistake, ...]]:
     resources: dict[Key, Resource] = {}
     documents: dict[Key, Document] = {}
     for reading in readings:
@@ -145,9 +164,7 @@ def _build(
     catalogue = Catalogue(shared_namespace, resources, documents)
     mistakes += [*check_references(catalogue), *check_segments(catalogue), *check_agreement(catalogue)]
     mistakes += [mistake for check in checks for mistake in check(catalogue)]
-    if mistakes:
-        raise InvalidInput(list(dict.fromkeys(mistakes)), what="resources")
-    return catalogue
+    return catalogue, tuple(dict.fromkeys(mistakes))
 
 
 def _cut(mistakes: list[Mistake]) -> list[Mistake]:

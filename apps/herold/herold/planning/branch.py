@@ -1,0 +1,289 @@
+"""What a branch changes: campaigns added, edited and deleted, and those hit by a change of something that they name.
+
+Each environment is a world of its own: the same campaign may stand in several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from herold.errors import Mistake
+from herold.planning.changes import field_changes, text_diffs
+from herold.planning.revision import Files, earlier_versions, files_at, merge_base
+from herold.policies import Denial, Policies, denials, environment_of, request_for
+from herold.resources.campaign import Campaign
+from herold.resources.catalogue import Catalogue, Check, survey_texts
+from herold.resources.meta import Key
+from herold.resources.references import links
+from herold.resources.resolved import ResolvedCampaign
+
+What = Literal["Added", "Edited", "Affected", "Deleted", "Broken"]
+_MOST_HISTORIES = 500  # files whose history is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignChange:
+    """`before` and `after` are None where the campaign is not there, or has mistakes.
+
+    `causes`: what it names that changed. `denials`: of policies, for what is applied; `later`: what they would say when
+    it is no longer suspended. `returned`: every file behind the change is as it once was.
+    """
+
+    environment: str
+    name: str
+    what: What
+    before: ResolvedCampaign | None
+    after: ResolvedCampaign | None
+    causes: tuple[str, ...] = ()
+    denials: tuple[Denial, ...] = ()
+    later: tuple[Denial, ...] = ()
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OtherChange:
+    """A resource that is no campaign. `used_by`: how many campaigns name it, directly or through others."""
+
+    environment: str
+    kind: str
+    name: str
+    what: What
+    used_by: int
+    denials: tuple[Denial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """`mistakes` are those that the branch brings; `old_mistakes`: how many were there before and still are.
+
+    `campaigns`: how many there were in each environment.
+    """
+
+    base: str
+    head: str
+    changes: tuple[CampaignChange, ...]
+    others: tuple[OtherChange, ...]
+    mistakes: tuple[Mistake, ...]
+    old_mistakes: int
+    campaigns: Mapping[str, int]
+
+
+def read_branch(
+    repository: Path,
+    revisions: str,
+    paths: Sequence[Path],
+    *,
+    shared_namespace: str,
+    environment: str,
+    checks: Sequence[Check] = (),
+    policies: Policies | None = None,
+) -> Branch:
+    """Read both revisions of `BASE..HEAD`, or what HEAD changed since it left BASE for `BASE...HEAD`, from Git.
+
+    `environment` is that of files outside of a folder of one. Raises NotFound for unknown revisions.
+    """
+    base, dots, head = revisions.partition("..")
+    head, since = head.removeprefix("."), head.startswith(".")
+    base, head = base or "HEAD", head or "HEAD"
+    start = merge_base(repository, base, head) if since else base
+    before, after = files_at(repository, start, paths), files_at(repository, head if dots else "HEAD", paths)
+    edited = [name for name in after.blobs if before.blobs.get(name) != after.blobs[name]]
+    earlier = earlier_versions(repository, before.commit, edited[:_MOST_HISTORIES])
+    returned = {name for name in edited if (name, after.blobs[name]) in earlier}
+    one, two = (
+        _worlds(files, shared_namespace, environment, checks, other)
+        for files, other in ((before, after), (after, before))
+    )
+    changes: list[CampaignChange] = []
+    others: list[OtherChange] = []
+    mistakes: list[Mistake] = [*after.mistakes]
+    mistakes += [_link(name) for name in after.links if name not in before.links]
+    old = 0
+    for name in sorted(two, key=_importance):
+        comparison = _Comparison(name, one[name], two[name], policies, returned, set(edited))
+        changes += comparison.campaigns()
+        others += comparison.others()
+        known = {_unplaced(mistake) for mistake in one[name].mistakes}
+        brought = [mistake for mistake in two[name].mistakes if _unplaced(mistake) not in known]
+        mistakes += brought
+        old += len(two[name].mistakes) - len(brought)
+    counts = {name: len(world.campaigns) for name, world in one.items()}
+    return Branch(base, head, tuple(changes), tuple(others), tuple(sorted(mistakes)), old, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """The resources of one environment at one revision. `broken`: keys with mistakes, in themselves or in files."""
+
+    catalogue: Catalogue
+    mistakes: tuple[Mistake, ...]
+    broken: frozenset[Key]
+
+    @property
+    def campaigns(self) -> list[Key]:
+        return sorted(key for key in self.catalogue.documents if key[0] == "Campaign")
+
+    def closure(self, key: Key) -> frozenset[Key] | None:
+        """A campaign with everything that it names; None where something of it is missing or mistaken."""
+        found: set[Key] = set()
+        waiting = [key]
+        while waiting:
+            each = waiting.pop()
+            resource = self.catalogue.resources.get(each)
+            if resource is None or each in self.broken:
+                return None
+            if each not in found:
+                found.add(each)
+                targets = (self.catalogue.target(link.kind, link.reference, each[1]) for link in links(resource))
+                waiting += targets
+        return frozenset(found)
+
+    def resolved(self, key: Key) -> ResolvedCampaign | None:
+        campaign = self.catalogue.resources.get(key)
+        if not isinstance(campaign, Campaign) or self.closure(key) is None:
+            return None
+        return self.catalogue.resolved(campaign)
+
+    def file(self, key: Key) -> str:
+        return self.catalogue.documents[key].file
+
+
+def _worlds(
+    files: Files, shared_namespace: str, environment: str, checks: Sequence[Check], other: Files
+) -> dict[str, _World]:
+    """By environment, for every one that either revision has."""
+    texts: dict[str, dict[str, str]] = {environment_of(name, environment): {} for name in (*files.blobs, *other.blobs)}
+    for name, text in files.texts.items():
+        texts[environment_of(name, environment)][name] = text
+    return {name: _world(own, shared_namespace, checks) for name, own in texts.items()}
+
+
+def _world(texts: Mapping[str, str], shared_namespace: str, checks: Sequence[Check]) -> _World:
+    catalogue, mistakes = survey_texts(texts, shared_namespace=shared_namespace, checks=checks)
+    starts: dict[str, list[tuple[int, Key]]] = {}
+    for key, document in catalogue.documents.items():
+        starts.setdefault(document.file, []).append((document.line, key))
+    broken = set()
+    for mistake in mistakes:
+        above = [place for place in starts.get(mistake.file, ()) if place[0] <= mistake.line]
+        if above:
+            broken.add(max(above)[1])
+    return _World(catalogue, mistakes, frozenset(broken))
+
+
+class _Comparison:
+    """One environment at two revisions."""
+
+    def __init__(
+        self,
+        environment: str,
+        before: _World,
+        after: _World,
+        policies: Policies | None,
+        returned: set[str],
+        edited: set[str],
+    ) -> None:
+        self._environment, self._before, self._after = environment, before, after
+        self._policies, self._returned, self._edited = policies, returned, edited
+        old, new = before.catalogue.documents, after.catalogue.documents
+        self._changed = {key for key in new if key not in old or old[key].value != new[key].value}
+        self._deleted = sorted(key for key in old if key not in new)
+        self._uses: dict[Key, int] = {}
+
+    def campaigns(self) -> list[CampaignChange]:
+        found = [
+            CampaignChange(self._environment, _name(key), "Deleted", self._before.resolved(key), None)
+            for key in self._deleted
+            if key[0] == "Campaign"
+        ]
+        for key in self._after.campaigns:
+            closure = self._after.closure(key)
+            for each in closure or ():
+                self._uses[each] = self._uses.get(each, 0) + 1
+            if closure is None:
+                if key in self._changed or self._before.closure(key) is not None:
+                    found.append(CampaignChange(self._environment, _name(key), "Broken", None, None))
+            elif closure & self._changed:
+                found += self._campaign(key, closure)
+        return found
+
+    def _campaign(self, key: Key, closure: frozenset[Key]) -> list[CampaignChange]:
+        before, after = self._before.resolved(key), self._after.resolved(key)
+        assert after is not None
+        touched = closure & self._changed
+        what: What = "Affected" if key not in self._changed else "Edited"
+        if key not in self._before.catalogue.documents:
+            what = "Added"
+        if (
+            what == "Affected"
+            and before is not None
+            and not (field_changes(before, after) or text_diffs(before, after))
+        ):
+            return []
+        resume = after.campaign.spec.model_copy(update={"suspend": False})
+        files = {self._after.file(each) for each in touched} & self._edited
+        return [
+            CampaignChange(
+                self._environment,
+                _name(key),
+                what,
+                before,
+                after,
+                tuple(f"{each[0]} {_name(each)}" for each in sorted(touched - {key})),
+                self._denials(key) if key in touched else (),
+                self._denied(after.campaign.model_copy(update={"spec": resume})) if after.campaign.spec.suspend else (),
+                bool(files) and files <= self._returned,
+            )
+        ]
+
+    def others(self) -> list[OtherChange]:
+        """After `campaigns`, which counts who uses what."""
+        old = self._before.catalogue.documents
+        found = [
+            OtherChange(
+                self._environment,
+                key[0],
+                _name(key),
+                "Edited" if key in old else "Added",
+                self._uses.get(key, 0),
+                self._denials(key),
+            )
+            for key in sorted(self._changed)
+            if key[0] != "Campaign"
+        ]
+        return found + [
+            OtherChange(self._environment, key[0], _name(key), "Deleted", 0, ())
+            for key in self._deleted
+            if key[0] != "Campaign"
+        ]
+
+    def _denials(self, key: Key) -> tuple[Denial, ...]:
+        resource = self._after.catalogue.resources.get(key)
+        old = self._before.catalogue.resources.get(key)
+        if resource is None or self._policies is None:
+            return ()
+        return denials(self._policies, self._environment, request_for(resource, old))
+
+    def _denied(self, campaign: Campaign) -> tuple[Denial, ...]:
+        if self._policies is None:
+            return ()
+        return denials(self._policies, self._environment, request_for(campaign))
+
+
+def _name(key: Key) -> str:
+    return f"{key[1]}/{key[2]}"
+
+
+def _importance(environment: str) -> int:
+    return ("prod", "staging", "test").index(environment)
+
+
+def _unplaced(mistake: Mistake) -> tuple[str, str, str]:
+    return mistake.file, mistake.path, mistake.message
+
+
+def _link(name: str) -> Mistake:
+    return Mistake(name, 0, 0, "", "is a link, which nobody follows", "put the file itself there")
