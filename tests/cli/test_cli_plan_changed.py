@@ -10,6 +10,8 @@ import pytest
 from cli.test_cli_policies import POLICIES
 from cli.world import CANARY, World
 from herold.cli.entry import ExitCode
+from herold.ledger.roles import READER
+from parts.logins import login
 from parts.people import add_people
 from planning.repository import Repository, started
 
@@ -58,13 +60,16 @@ def test_json_stands_alone_on_standard_output(bare: World, repository: Repositor
     assert said.json["campaigns"][0]["notes"][0]["reason"] == "herold-audience-bound"
 
 
-def test_a_ledger_is_asked_for_counts_without_the_installations_key(world: World) -> None:
+def test_a_reader_of_the_ledger_gets_counts_without_the_installations_key(world: World) -> None:
     repository = started(world.folder)
-    with world.ledger() as connection:
-        add_people(connection, [f"{CANARY}-{number}@mail.example" for number in range(30)])
-    before = world.trace()
+    database = world.database
     (world.state / "key").unlink()
-    said = world.herold("plan", "--changed", edited(repository, 40_000))
+    with world.ledger() as owner, login(owner, READER) as url:
+        add_people(owner, [f"{CANARY}-{number}@mail.example" for number in range(30)])
+        before = world.trace()
+        world.database = url
+        said = world.herold("plan", "--changed", edited(repository, 40_000))
+        world.database = database
     assert said.code == 0, said
     assert "30 people get this" in said.out
     assert CANARY not in said.out

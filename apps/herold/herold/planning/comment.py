@@ -72,7 +72,7 @@ def summary(review: Review) -> Summary:
     numbers = "People are not counted: this plan is made from files alone."
     if review.counted:
         where = ", ".join(review.counted)
-        numbers = f"People of {where} are counted in its ledger, where there are many from a sample of them."
+        numbers = f"People of {where} are counted in its ledger; very many are estimated from a sample."
     return Summary(
         f"{review.branch.base}..{review.branch.head}",
         f"{number(total)} campaign{'s' if total != 1 else ''}: {told}." if total else "No campaign changes.",
