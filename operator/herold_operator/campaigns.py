@@ -53,6 +53,7 @@ class Seen:
     frozen_changed: tuple[str, ...]
     starts_at: datetime | None
     status: Mapping[str, Any]
+    unmanned: str | None = None  # the namespace where workers of its run should be, and none is
 
     @property
     def starts_now(self) -> bool:
@@ -276,6 +277,10 @@ def _degraded(seen: Seen) -> Condition:
     if run is not None and _missed(run):
         words = f"Run {run.id} should have started by {stamp(run.start_by)}; nothing was sent."
         return Condition(Reason.START_MISSED, words)
+    if seen.unmanned is not None and run is not None and run.is_open:
+        sender = run.sender.partition("/")[2]
+        words = f"kubectl describe pods -n {seen.unmanned} -l herold.dev/sender={sender}"
+        return Condition(Reason.WORKERS_MISSING, f"Messages are due, and no worker is at work: {words}")
     if seen.verdict.mistakes:
         reason = Reason.REFERENCE_NOT_FOUND if seen.verdict.missing else Reason.INVALID_SPEC
         return Condition(Reason.NOT_ACCEPTED, f"It is not valid ({reason}); see the condition Valid.")

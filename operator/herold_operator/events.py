@@ -51,6 +51,7 @@ class EventReason(StrEnum):
     NOBODY_TO_REACH = "NobodyToReach"
     START_REFUSED = "StartRefused"
     STOP_NOT_OBEYED = "StopNotObeyed"
+    WORKERS_MISSING = "WorkersMissing"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     LEDGER_BACK = "LedgerBack"
     LEDGER_REGRESSED = "LedgerRegressed"
@@ -91,6 +92,7 @@ EVENTS: dict[EventReason, Sentence] = {
     EventReason.NOBODY_TO_REACH: Sentence(_W, "Nobody is left to get it."),
     EventReason.START_REFUSED: Sentence(_W, "The ledger refused to start the run."),
     EventReason.STOP_NOT_OBEYED: Sentence(_W, "A stop was not obeyed:"),
+    EventReason.WORKERS_MISSING: Sentence(_W, "Messages are due, and no worker sends them."),
     EventReason.LEDGER_UNAVAILABLE: Sentence(_W, "The ledger does not answer the operator."),
     EventReason.LEDGER_BACK: Sentence(_N, "The ledger answers again."),
     EventReason.LEDGER_REGRESSED: Sentence(_W, "All sending has stopped."),
@@ -135,6 +137,7 @@ TOLD: dict[Reason, EventReason] = {
     Reason.NOBODY_TO_REACH: EventReason.NOBODY_TO_REACH,
     Reason.START_REFUSED: EventReason.START_REFUSED,
     Reason.STOP_NOT_OBEYED: EventReason.STOP_NOT_OBEYED,
+    Reason.WORKERS_MISSING: EventReason.WORKERS_MISSING,
     Reason.LEDGER_UNAVAILABLE: EventReason.LEDGER_UNAVAILABLE,
     Reason.LEDGER_REGRESSED: EventReason.LEDGER_REGRESSED,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,8 @@ from herold_operator.workers import deployment_name
 
 # A run that is over stays in the figures so long: who must look at it has a day to do so.
 RECENT = timedelta(days=1)
+# A new worker needs some seconds, its image perhaps more, and the lease of one that was killed lasts a while.
+UNMANNED_AFTER = 60.0
 # States of campaigns that are to get a run.
 _BEFORE_A_RUN = ("Scheduled",)
 K = TypeVar("K", bound=Hashable)
@@ -37,6 +39,10 @@ class Since(Generic[K]):
         self._known = known
         return max((now - at for _, at in known.values()), default=0.0)
 
+    def so_long(self, seconds: float, now: float) -> frozenset[K]:
+        """Which have been as they are for so long, as of the last call of `longest`."""
+        return frozenset(key for key, (_, at) in self._known.items() if now - at >= seconds)
+
 
 def moving(snapshot: Snapshot) -> dict[int, tuple[int, ...]]:
     """Counts of the runs of which something can be done now: they should change."""
@@ -53,6 +59,17 @@ def overdue(campaigns: Iterable[tuple[Key, Mapping[str, Any]]], now: datetime, l
         if status.get("state") in _BEFORE_A_RUN and "run" not in status and status.get("nextSendTime", "~") < limit:
             found[key] = None
     return found
+
+
+def unmanned(snapshot: Snapshot, standing: Collection[int]) -> frozenset[int]:
+    """Those of the runs that stand still whose sender has no worker with a lease."""
+    return frozenset(
+        run_id
+        for work in snapshot.backlog
+        if workers_of((work.namespace, work.name), snapshot.vitals.hosts) == 0
+        for run_id in work.moving
+        if run_id in standing
+    )
 
 
 def build_reading(

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     START_REFUSED = "StartRefused"
     STOP_NOT_OBEYED = "StopNotObeyed"
+    WORKERS_MISSING = "WorkersMissing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,13 @@ MEANINGS: dict[Reason, Meaning] = {
         "Write the number of the run (`.status.run.id`) and a reason, or take the annotation away.",
     ),
     Reason.START_REFUSED: Meaning(_D, "True", "The ledger refused to start the run.", "See the message."),
+    Reason.WORKERS_MISSING: Meaning(
+        _D,
+        "True",
+        "Messages are due, no brake is on, and for a minute no worker of its sender was at work.",
+        "The command in the message says what is in the way: no room on the nodes, an image that can't be pulled, a "
+        "Secret that is missing, a ledger that workers do not reach. Then it goes on by itself.",
+    ),
 }
 
 

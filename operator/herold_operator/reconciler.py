@@ -32,7 +32,7 @@ from herold_operator.campaigns import (
 )
 from herold_operator.deeds import apply_brakes, start, sync
 from herold_operator.events import EventReason, Happening
-from herold_operator.figures import Since, build_reading, moving, overdue
+from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, overdue, unmanned
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.health import Health
 from herold_operator.judging import Judge, Verdict
@@ -84,6 +84,7 @@ class Reconciler:
     _waits: Since[Key] = field(default_factory=Since)
     _stalled: float = 0.0
     _late: float = 0.0
+    _unmanned: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
@@ -185,6 +186,10 @@ class Reconciler:
             self._stalled = self._progress.longest(moving(snapshot), now)
             lead = timedelta(seconds=self.settings.freeze_lead)
             self._late = self._waits.longest(overdue(campaigns, snapshot.ledger.now, lead), now)
+            before = self._unmanned
+            self._unmanned = unmanned(snapshot, self._progress.so_long(UNMANNED_AFTER, now))
+            for run_id in (before ^ self._unmanned) & snapshot.by_id.keys():
+                self.queue.add(campaign_of(snapshot.by_id[run_id]))
         self.health.reading = build_reading(
             queue=len(self.queue),
             away=0.0 if trouble is None else now - trouble[0],
@@ -294,6 +299,7 @@ class Reconciler:
             frozen_changed=memory.frozen_changed,
             starts_at=start_time(verdict.resolved, lead) if verdict.resolved is not None else None,
             status=item.get("status") or {},
+            unmanned=self.settings.senders_namespace if run is not None and run.id in self._unmanned else None,
         )
 
     async def _brake(self, namespace: str, name: str, run: RunView | None, brakes: Brakes) -> None:

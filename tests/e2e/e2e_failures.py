@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from local.cluster.herold import OPERATOR
-from local.cluster.layout import PLATFORM_NAMESPACE
+from local.cluster.layout import NODE, PLATFORM_NAMESPACE
 from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.progress import wait_until
 
 from e2e import machine
 from e2e.cluster import Cluster
-from e2e.people import TEAM, Crowd
+from e2e.people import TEAM, Crowd, Item
 from e2e.pods import run_herold
 
 Gather = Callable[[int], Crowd]
@@ -222,3 +222,68 @@ def test_a_campaign_that_is_deleted_rests_and_applied_again_goes_on_where_it_was
     cluster.apply(crowd.team())
     goes_on(cluster, crowd)
     ends_well(cluster, crowd)
+
+
+def test_a_node_that_is_full_is_told_and_the_campaign_goes_on_when_there_is_room(
+    cluster: Cluster, gather: Gather
+) -> None:
+    crowd = gather(3)
+    with full_node(cluster):
+        cluster.start(crowd, per_second=FAST)
+        cluster.wait_reason(crowd, "Degraded", "WorkersMissing")
+        said = {each["type"]: each["message"] for each in cluster.status(crowd)["conditions"]}["Degraded"]
+        # What it tells to do shows why.
+        command = said[said.index("kubectl describe") :].split()[1:]
+        assert "Insufficient cpu" in cluster.kubectl(*command)
+        assert cluster.accepted(crowd) == []
+    cluster.wait_reason(crowd, "Completed", "EverybodySettled")
+    cluster.wait_reason(crowd, "Degraded", "AsExpected")
+    assert cluster.recipients(crowd) == Counter(crowd.addresses)
+
+
+@contextmanager
+def full_node(cluster: Cluster) -> Iterator[None]:
+    """A pod that asks for all processors that nobody asked for yet, but a few thousandths."""
+    node = cluster.kubectl.get("node", NODE)
+    pods = cluster.kubectl.get("pods", "-A")
+    assert node is not None
+    assert pods is not None
+    at_work = [pod for pod in pods["items"] if pod["status"]["phase"] in {"Running", "Pending"}]
+    asked = sum(
+        milli(container["resources"].get("requests", {}).get("cpu", "0"))
+        for pod in at_work
+        for container in pod["spec"]["containers"]
+    )
+    filler = build_filler(milli(node["status"]["allocatable"]["cpu"]) - asked - 5)
+    cluster.apply([filler])
+    name = ("pod/filler", "-n", PLATFORM_NAMESPACE)
+    try:
+        cluster.kubectl("wait", "--for=condition=PodScheduled", *name, "--timeout=60s", seconds=70)
+        yield
+    finally:
+        cluster.kubectl("delete", *name, "--grace-period=1", seconds=60)
+
+
+def milli(cpu: str) -> int:
+    """Thousandths of a processor (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/)."""
+    return int(cpu.removesuffix("m")) if cpu.endswith("m") else round(float(cpu) * 1000)
+
+
+def build_filler(cpu: int) -> Item:
+    """A pod that does nothing."""
+    context = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "filler",
+        "image": HEROLD_IMAGE,
+        "imagePullPolicy": "Never",
+        "command": ["/bin/sleep", "3600"],
+        "resources": {"requests": {"cpu": f"{cpu}m"}},
+        "securityContext": context,
+    }
+    spec = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+    }
+    metadata = {"name": "filler", "namespace": PLATFORM_NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
