@@ -140,7 +140,10 @@ class Platform:
     def worker(self) -> subprocess.Popen[bytes]:
         """A worker as a pod would run it."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
-        environ |= {"HEROLD_DATABASE_URL": self.url, "HEROLD_STATE_DIR": str(self.settings.state_dir)}
+        environ |= {
+            "HEROLD_DATABASE_URL": self.ledger_url or self.url,
+            "HEROLD_STATE_DIR": str(self.settings.state_dir),
+        }
         environ |= {"HEROLD_SINGLE_NODE": "true"}
         with (self.folder / "worker.log").open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", "herold.cli", "worker"], env=environ, stdout=log, stderr=log)

@@ -120,16 +120,17 @@ class Campaign(Resource):
         ("Degraded", "string", '.status.conditions[?(@.type=="Degraded")].reason'),
         ("Planned", "integer", ".status.counts.planned"),
         ("Sent", "integer", ".status.counts.sent"),
+        ("Failed", "integer", ".status.counts.failed"),
         ("Uncertain", "integer", ".status.counts.uncertain"),
         ("Next", "string", ".status.nextSendTime"),
+        ("Suspended", "string", '.status.conditions[?(@.type=="Suspended")].reason'),
         ("Run", "integer", ".status.run.id"),
-        ("Failed", "integer", ".status.counts.failed"),
         ("Class", "string", ".spec.messageClass"),
         ("Mode", "string", ".spec.mode"),
         ("At", "string", ".spec.schedule.at"),
         ("Owner", "string", ".spec.governance.owner"),
     )
-    wide: ClassVar[tuple[str, ...]] = ("Run", "Failed", "Class", "Mode", "At", "Owner")
+    wide: ClassVar[tuple[str, ...]] = ("Suspended", "Run", "Class", "Mode", "At", "Owner")
 
     kind: Literal["Campaign"] = "Campaign"
     spec: CampaignSpec = Field(description="What is meant to happen.")
