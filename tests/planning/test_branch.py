@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from herold.errors import NotFound
+from herold.planning.artefact import as_artefact
+from herold.planning.brief import as_review_json, as_review_text
+from herold.planning.comment import as_comment
 from planning.repository import Repository, another, started
 from policies.cases import policies
 
@@ -206,3 +210,22 @@ def test_nothing_of_the_work_tree_is_read_or_touched(repository: Repository) -> 
         "M gitops/campaigns/test/shop/hello.yaml",
         "?? gitops/campaigns/test/shop/uncommitted.yaml",
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["caf\udce9.yaml", "line\nbreak.yaml", "tab\t.yaml", "-o.yaml", ":(top)x.yaml", "a*[b].yaml"]
+)
+def test_a_file_of_any_name_is_read_and_can_be_told(repository: Repository, name: str) -> None:
+    path = repository.folder / "gitops/campaigns/test/shop" / name
+    path.write_text("broken: [")
+    repository.write(HELLO, another("hello", occurrence=2))
+    repository.base = repository.commit()
+    path.write_text(yaml.safe_dump(another("named", messageClass="Advertising")))
+    repository.commit()
+    review = repository.review()
+    assert [each.message for each in review.branch.mistakes] == ["'Advertising' is not allowed here"]
+    for form in (as_comment, as_artefact, as_review_text, as_review_json):
+        assert "Advertising" in form(review).encode().decode()
+    path.write_text(yaml.safe_dump(another("named")))
+    repository.commit()
+    assert [(each.name, each.what) for each in repository.branch().changes] == [("campaigns-shop/named", "Added")]

@@ -82,7 +82,7 @@ def earlier_versions(repository: Path, commit: str, names: Sequence[str]) -> fro
     log = ("log", "-200", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "--first-parent", "-z", commit)
     told = _git(repository, *log, "--", *(f":(top,literal){name}" for name in names))
     found: set[tuple[str, str]] = set()
-    parts = [part for part in told.decode("utf-8", "surrogateescape").split("\0") if part]
+    parts = [part for part in told.decode("utf-8", "backslashreplace").split("\0") if part]
     for about, name in zip(parts[::2], parts[1::2], strict=True):
         found.add((name, about.split(" ")[2]))
     return frozenset(found)
@@ -113,7 +113,7 @@ def _entries(repository: Path, commit: str, below: Sequence[str]) -> Iterator[tu
     listing = _git(
         repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *[each for each in below if each != "."]
     )
-    for entry in listing.decode("utf-8", "surrogateescape").split("\0"):
+    for entry in listing.decode("utf-8", "backslashreplace").split("\0"):
         if not entry:
             continue
         about, _, name = entry.partition("\t")
