@@ -137,14 +137,15 @@ class Platform:
         """Runs of the ledger, newest first."""
         return run_status(self.connection)
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        """A worker as a pod would run it."""
+    def worker(self, **settings: str) -> subprocess.Popen[bytes]:
+        """A worker as a pod would run it. `settings`: `HEROLD_` before each."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
         environ |= {
             "HEROLD_DATABASE_URL": self.ledger_url or self.url,
             "HEROLD_STATE_DIR": str(self.settings.state_dir),
         }
         environ |= {"HEROLD_SINGLE_NODE": "true"}
+        environ |= {f"HEROLD_{name.upper()}": value for name, value in settings.items()}
         with (self.folder / "worker.log").open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", "herold.cli", "worker"], env=environ, stdout=log, stderr=log)
 
