@@ -92,6 +92,7 @@ generate: $(VENV)/.installed ## Write CRDs, schemas for editors and reference pa
 	@$(BIN)/python -m herold.cli.reference
 	@$(BIN)/python -m herold_operator.reference
 	@$(BIN)/python -m herold_reader.reference
+	@$(BIN)/python -m herold_kubectl.reference
 	@$(BIN)/python -m herold_operator.alerts
 	@PYTHONPATH=. $(BIN)/python -m local.engine.summary
 

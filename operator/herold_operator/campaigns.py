@@ -178,6 +178,8 @@ def build_status(seen: Seen) -> dict[str, Any]:
     }
     if run is not None:
         status["run"] = {"id": run.id, "occurrence": run.occurrence}
+        if run.started_at is not None:
+            status["run"]["startedTime"] = stamp(run.started_at)
         status["counts"] = {
             name: getattr(run, name)
             for name in ("planned", "sent", "deferred", "failed", "suppressed", "skipped", "uncertain")

@@ -106,8 +106,8 @@ MEANINGS: dict[Reason, Meaning] = {
         _S,
         "True",
         "A hold is on: on this campaign, its team, its sender, or everything.",
-        "`kubectl annotate campaign NAME herold.dev/hold-` if the annotation holds it; else `herold hold list` and "
-        "`herold hold release ID`.",
+        "`kubectl campaign release NAME` if the annotation holds it; else `herold hold release ID` with the number in "
+        "the message.",
     ),
     Reason.MASS_DELETION: Meaning(
         _S,

@@ -30,7 +30,11 @@ def test_a_campaign_that_is_applied_goes_out_and_its_status_says_so(platform: Pl
     assert status["counts"] == {
         **{"planned": 5, "sent": 5, "deferred": 0, "failed": 0, "suppressed": 0, "skipped": 0, "uncertain": 0}
     }
-    assert (status["state"], status["run"]) == ("Completed", {"id": run.run_id, "occurrence": 1})
+    assert run.started_at is not None
+    started = run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert (status["state"], status["run"]) == (
+        *("Completed", {"id": run.run_id, "occurrence": 1, "startedTime": started}),
+    )
     assert status["observedGeneration"] == platform.api.get(campaign)["metadata"]["generation"]
     assert [each["type"] for each in status["conditions"]] == [
         *("Valid", "Planned", "Progressing", "Completed", "Suspended", "Degraded")

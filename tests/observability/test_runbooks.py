@@ -14,12 +14,14 @@ import yaml
 
 from herold.cli.root import herold
 from herold.settings import read_settings
+from herold_kubectl.root import campaign
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
 from herold_operator.workers import build_worker_deployment
 from parts.campaigns import small_campaign
 
 ROOT = Path(__file__).parents[2]
+OPERATE = ROOT / "docs" / "how-to" / "operate.md"
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 EVERY_RUNBOOK = pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: str(path.stem))
 DEPLOY = ROOT / "operator" / "deploy"
@@ -33,10 +35,10 @@ def commands(path: Path) -> list[str]:
     return [command.split(" | ")[0].replace("\n", " ").strip() for command in found]
 
 
-def parse(words: list[str]) -> None:
+def parse(words: list[str], root: click.Group = herold) -> None:
     """Raises click.UsageError for what the command line would refuse, unless it is only not complete. Runs nothing."""
-    command: click.Command = herold
-    context = click.Context(herold, info_name="herold")
+    command: click.Command = root
+    context = click.Context(root, info_name=root.name)
     while isinstance(command, click.Group):
         if not words:
             return
@@ -56,11 +58,21 @@ def test_every_command_of_herold_is_one(path: Path) -> None:
             parse(numbered)
 
 
+@pytest.mark.parametrize("path", [*RUNBOOKS, OPERATE], ids=lambda path: str(path.stem))
+def test_every_command_of_the_plugin_is_one(path: Path) -> None:
+    for command in commands(path):
+        words = shlex.split(command)
+        if words[:2] == ["kubectl", "campaign"]:
+            parse(words[2:], campaign)
+
+
 def test_a_command_that_does_not_exist_would_be_noticed() -> None:
     with pytest.raises(click.UsageError):
         parse(["hold", "lst"])
     with pytest.raises(click.UsageError):
         parse(["deliveries", "spring-sale", "--outcom", "sent"])
+    with pytest.raises(click.UsageError):
+        parse(["hold", "spring-sale", "--raeson", "x"], campaign)
 
 
 def workloads() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from controller.platform import TEAM, Platform
+from controller.platform import PLATFORM, TEAM, Platform
 from herold.ledger.runs import start_run
 from herold.resources.resolved import ResolvedCampaign
 from herold_reader.protocol import TOKEN_HEADER, Ask, path_of
@@ -23,6 +24,7 @@ from parts.kubernetes import READER_ACCOUNT, ROOT, ApiServer, free_port, wait_fo
 from parts.people import KEY
 
 PEOPLE = "people"
+DEPLOY = ROOT / "operator" / "deploy"
 PATIENCE = 60.0
 
 
@@ -137,14 +139,19 @@ def start_reader(platform: Platform, *, url: str | None = None, **settings: str)
 
 
 def admit(api: ApiServer) -> dict[str, str]:
-    """What the platform gives: roles, and four people with tokens of their own. `mallory` may something elsewhere."""
+    """What the platform gives: roles, and people with tokens of their own. `mallory` may something elsewhere."""
     for file in ("campaign-roles.yaml", "reader.yaml"):
-        for item in yaml.safe_load_all((ROOT / "operator" / "deploy" / file).read_text()):
+        for item in yaml.safe_load_all((DEPLOY / file).read_text()):
             if item["kind"] not in ("Deployment", "PodDisruptionBudget"):
                 api.apply(item)
     for name in (PEOPLE, "campaigns-other"):
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    rights = {"vera": ["campaign-viewer"], "otto": ["campaign-auditor"], "stranger": []}
+    rights = {
+        "vera": ["campaign-viewer"],
+        "otto": ["campaign-auditor"],
+        "olga": ["campaign-viewer", "campaign-operator"],
+        "stranger": [],
+    }
     for name in (*rights, "mallory"):
         metadata = {"name": name, "namespace": PEOPLE}
         api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
@@ -166,6 +173,51 @@ def build_binding(namespace: str, role: str, account: str, where: str) -> dict[s
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": where}],
     }
+
+
+def outside_address() -> str | None:
+    """An address of this machine that is not loopback: the API server refuses to proxy to loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        address = str(probe.getsockname()[0])
+    return None if address.startswith("127.") else address
+
+
+def build_pod() -> dict[str, Any]:
+    container = {"name": "reader", "image": "none"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "herold-reader-0", "namespace": PLATFORM},
+        "spec": {"containers": [container]},
+    }
+
+
+def build_endpoints(address: str, port: int) -> dict[str, Any]:
+    target = {"kind": "Pod", "namespace": PLATFORM, "name": "herold-reader-0"}
+    subset = {"addresses": [{"ip": address, "targetRef": target}], "ports": [{"name": "reader", "port": port}]}
+    metadata = {"name": "herold-reader", "namespace": PLATFORM}
+    return {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": [subset]}
+
+
+def lead_to(api: ApiServer, address: str, port: int) -> None:
+    """What kubelet and controllers do elsewhere: the Service leads to a pod that runs here, and has this address."""
+    documents = yaml.safe_load_all((DEPLOY / "reader.yaml").read_text())
+    service = next(each for each in documents if each["kind"] == "Service")
+    service["spec"].pop("selector")
+    api.apply(service)
+    api.apply(build_pod())
+    path = f"/api/v1/namespaces/{PLATFORM}"
+    status = {"status": {"podIP": address, "podIPs": [{"ip": address}]}}
+    kind = "application/merge-patch+json"
+    api.ask("PATCH", f"{path}/pods/herold-reader-0/status", status, kind=kind)
+    query = "fieldManager=tests&force=true"
+    content = "application/apply-patch+yaml"
+    endpoints = build_endpoints(address, port)
+    api.ask("PATCH", f"{path}/endpoints/herold-reader?{query}", endpoints, kind=content)
 
 
 def begin(platform: Platform, resolved: ResolvedCampaign) -> int:

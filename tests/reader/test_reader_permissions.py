@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
 
-from controller.platform import PLATFORM, TEAM, Platform, world
+from controller.platform import TEAM, Platform, world
 from herold_reader.protocol import ANSWER_HEADER, RIGHTS, TOKEN_HEADER, Ask, proxy_path
 from parts.campaigns import small_campaign
 from parts.kubernetes import READER_ACCOUNT, ROOT, Answer
-from reader.service import Reader, Told, begin, request
+from reader.service import Reader, Told, begin, lead_to, outside_address, request
 
 DEPLOY = ROOT / "operator" / "deploy"
 
@@ -78,53 +77,9 @@ def test_reading_of_people_is_in_no_role_that_kubernetes_gives_by_itself() -> No
         assert not (spread and personal), role["metadata"]["name"]
 
 
-def outside_address() -> str | None:
-    """An address of this machine that is not loopback: the API server refuses to proxy to loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing
-        except OSError:
-            return None
-        address = str(probe.getsockname()[0])
-    return None if address.startswith("127.") else address
-
-
 def through_api(platform: Platform, token: str, headers: dict[str, str]) -> Told:
     path = proxy_path(Ask.REPORT, TEAM, "hello")
     return request("127.0.0.1", platform.api.port, "GET", path, {"Authorization": f"Bearer {token}", **headers})
-
-
-def build_pod() -> dict[str, Any]:
-    container = {"name": "reader", "image": "none"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "herold-reader-0", "namespace": PLATFORM},
-        "spec": {"containers": [container]},
-    }
-
-
-def build_endpoints(address: str, port: int) -> dict[str, Any]:
-    target = {"kind": "Pod", "namespace": PLATFORM, "name": "herold-reader-0"}
-    subset = {"addresses": [{"ip": address, "targetRef": target}], "ports": [{"name": "reader", "port": port}]}
-    metadata = {"name": "herold-reader", "namespace": PLATFORM}
-    return {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": [subset]}
-
-
-def lead_to(platform: Platform, address: str, port: int) -> None:
-    """What kubelet and controllers do elsewhere: the Service leads to a pod that runs here, and has this address."""
-    service = next(each for each in documents("reader.yaml") if each["kind"] == "Service")
-    service["spec"].pop("selector")
-    pod = build_pod()
-    platform.apply(service, pod)
-    path = f"/api/v1/namespaces/{PLATFORM}"
-    status = {"status": {"podIP": address, "podIPs": [{"ip": address}]}}
-    kind = "application/merge-patch+json"
-    platform.api.ask("PATCH", f"{path}/pods/herold-reader-0/status", status, kind=kind)
-    query = "fieldManager=tests&force=true"
-    content = "application/apply-patch+yaml"
-    endpoints = build_endpoints(address, port)
-    platform.api.ask("PATCH", f"{path}/endpoints/herold-reader?{query}", endpoints, kind=content)
 
 
 def test_the_way_leads_through_the_api_server_for_everybody_it_knows(
@@ -134,7 +89,7 @@ def test_the_way_leads_through_the_api_server_for_everybody_it_knows(
     if address is None:
         pytest.skip("this machine has no address but loopback, to which an API server does not proxy")
     reader = start(host=address)
-    lead_to(platform, address, reader.port)
+    lead_to(platform.api, address, reader.port)
     platform.apply(*world())
     begin(platform, small_campaign())
     vera = reader.people["vera"]

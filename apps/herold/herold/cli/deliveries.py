@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 import click
 
 from herold.cli.command import as_format, command, with_run
 from herold.words import instant, legible
-
-if TYPE_CHECKING:
-    from herold.ledger.deliveries import Delivery
 
 # As in herold.ledger.deliveries, which a test compares: help must not wait for the ledger's modules.
 STATES = ("waiting", "deferred", "sent", "failed", "suppressed", "skipped", "uncertain")
@@ -45,10 +43,11 @@ def deliveries(
     with open_ledger(read_settings()) as ledger:
         number = find_run(ledger.connection, campaign, run_id)
         rows = found(ledger.connection, number, state=outcome, limit=limit, addresses=addresses)  # type: ignore[arg-type]
+        listed = (_json(plain(row), addresses=addresses) for row in rows)
         if format_ == "json":
-            print_json_list(_json(plain(row), addresses=addresses) for row in rows)
+            print_json_list(listed)
         else:
-            for line in _lines(rows, addresses=addresses):
+            for line in lines(listed, addresses=addresses):
                 click.echo(line)
 
 
@@ -58,13 +57,14 @@ def _json(row: dict[str, object], *, addresses: bool) -> dict[str, object]:
     return row
 
 
-def _lines(rows: Iterator[Delivery], *, addresses: bool) -> Iterator[str]:
-    """Columns of fixed width: nothing is known of rows that were not read yet."""
+def lines(rows: Iterable[Mapping[str, Any]], *, addresses: bool = False) -> Iterator[str]:
+    """Of deliveries as JSON has them. Columns of fixed width: nothing is known of rows that were not read yet."""
     address = f"{'ADDRESS':<32}  " if addresses else ""
     yield "  ".join(f"{name:<{wide}}" for name, wide in _WIDTHS) + f"  {address}DETAIL"
     for row in rows:
-        answer = (row.code or "-", row.enhanced or "-")
-        cells = (row.position, row.contact_id, row.state, row.attempts, instant(row.at), *answer)
+        at = datetime.fromisoformat(row["at"]) if row["at"] else None
+        answer = (row["code"] or "-", row["enhanced"] or "-")
+        cells = (row["position"], row["contactId"], row["state"], row["attempts"], instant(at), *answer)
         told = "  ".join(f"{cell:<{wide}}" for cell, (_, wide) in zip(cells, _WIDTHS, strict=True))
-        address = f"{row.address or '-':<32}  " if addresses else ""
-        yield legible(f"{told}  {address}{row.detail or '-'}")
+        address = f"{row['address'] or '-':<32}  " if addresses else ""
+        yield legible(f"{told}  {address}{row['detail'] or '-'}")

@@ -47,46 +47,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code (`ExitCode`). `argv` is without the program's name."""
     from herold.cli.root import herold
 
+    return run(herold, "herold", argv)
+
+
+def run(root: click.Command, program: str, argv: Sequence[str] | None) -> int:
+    """The same for another program's commands."""
     try:
-        code = herold.main(args=None if argv is None else list(argv), prog_name="herold", standalone_mode=False)
+        code = root.main(args=None if argv is None else list(argv), prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
+        _say(program, "interrupted")
         return ExitCode.INTERRUPTED
     except click.UsageError as error:
         error.show()
         return ExitCode.USAGE
     except click.ClickException as error:
-        _say(error.format_message())
+        _say(program, error.format_message())
         return ExitCode.INTERNAL
     except HeroldError as error:
-        _say(error.message, hint=error.hint)
+        _say(program, error.message, hint=error.hint)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has enough (`| head`). Python must not complain when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception as error:
-        return _unexpected(error)
+        return _unexpected(program, error)
     return code if isinstance(code, int) else ExitCode.OK
 
 
-def _unexpected(error: Exception) -> int:
+def _unexpected(program: str, error: Exception) -> int:
     if os.environ.get(DEBUG_VARIABLE) == DEBUG:
         print_exception(error)
         return ExitCode.INTERNAL
     hint = f"{DEBUG_VARIABLE}={DEBUG} shows where it comes from"
     if _is_of_the_ledger(error):
-        _say(f"the ledger did not answer ({type(error).__name__})", hint=f"try again; {hint}")
+        _say(program, f"the ledger did not answer ({type(error).__name__})", hint=f"try again; {hint}")
         return ExitCode.TEMPORARY
     if isinstance(error, OSError) and error.strerror:
-        _say(f"{error.filename}: {error.strerror}" if error.filename else error.strerror, hint=hint)
+        _say(program, f"{error.filename}: {error.strerror}" if error.filename else error.strerror, hint=hint)
         return ExitCode.INTERNAL
     # Its words may quote a person's data; its kind and place don't.
     place = extract_tb(error.__traceback__)[-1]
-    _say(f"internal error: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}", hint=hint)
+    _say(program, f"internal error: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}", hint=hint)
     return ExitCode.INTERNAL
 
 
@@ -95,6 +100,6 @@ def _is_of_the_ledger(error: Exception) -> bool:
     return psycopg is not None and isinstance(error, psycopg.OperationalError)
 
 
-def _say(message: str, *, hint: str | None = None) -> None:
-    text = f"herold: {message}" + (f"\n  hint: {hint}" if hint else "")
+def _say(program: str, message: str, *, hint: str | None = None) -> None:
+    text = f"{program}: {message}" + (f"\n  hint: {hint}" if hint else "")
     click.echo("\n".join(legible(line) for line in text.split("\n")), err=True)

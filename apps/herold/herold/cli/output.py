@@ -16,6 +16,7 @@ from herold.words import legible
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 _WIDE = 10_000  # columns where nobody looks: lines are cut by whoever reads them
 
@@ -31,6 +32,11 @@ def console(*, err: bool = False) -> Console:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
     """`numbers` names the columns that are aligned to the right."""
+    console().print(build_table(columns, rows, numbers=numbers))
+
+
+def build_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> Table:
+    """The same, not printed yet."""
     from rich.table import Table
     from rich.text import Text
 
@@ -39,7 +45,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, num
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*[Text(_cell(value)) for value in row])
-    console().print(table)
+    return table
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:

@@ -20,17 +20,22 @@ RATE_SECONDS = 5.0
 
 
 class Rate:
-    """Messages a second over the last five seconds."""
+    """Messages a second over the last few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = RATE_SECONDS) -> None:
+        self._seconds = seconds
         self._seen: deque[tuple[float, int]] = deque()
 
     def add(self, now: float, settled: int) -> float:
         """`now` in seconds of any clock that does not jump; `settled` is a count that grows."""
         self._seen.append((now, settled))
-        while self._seen[0][0] < now - RATE_SECONDS:
+        while self._seen[0][0] < now - self._seconds:
             self._seen.popleft()
-        since, before = self._seen[0]
+        return self.latest()
+
+    def latest(self) -> float:
+        """The same, as of what was added last."""
+        (since, before), (now, settled) = self._seen[0], self._seen[-1]
         return (settled - before) / (now - since) if now > since else 0.0
 
 

@@ -43,6 +43,7 @@ class RunReference(Model):
 
     id: Number = Field(description="Its number in the ledger.")
     occurrence: Number = Field(description="The occurrence that it carries out.")
+    started_time: datetime | None = Field(default=None, description="When its first message was claimed.")
 
 
 class Counts(Model):
