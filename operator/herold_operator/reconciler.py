@@ -100,8 +100,8 @@ class Reconciler:
         if not self.world.put(dict(item), anew=anew):
             return False
         key = (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
-        # A brake overtakes everything that waits.
-        self.queue.add(key, first=key[0] == "Campaign" and _is_braked(item))
+        # A brake, and an edit that nobody looked at, overtake what waits.
+        self.queue.add(key, first=key[0] == "Campaign" and _is_urgent(item))
         for each in self.world.dependents(key):
             self.queue.add(each)
         return True
@@ -386,6 +386,15 @@ class Reconciler:
             wait = (seen.starts_at - seen.ledger.now).total_seconds()
             if wait > 0:
                 self.queue.add_after(key, min(wait, 3600.0))
+
+
+def _is_urgent(item: Mapping[str, Any]) -> bool:
+    """Whether its status does not speak of its last edit, or of a brake."""
+    status = item.get("status") or {}
+    if status and status.get("observedGeneration") != item["metadata"].get("generation"):
+        return True
+    said = next((each["status"] for each in status.get("conditions", ()) if each["type"] == "Suspended"), "")
+    return said != "True" and _is_braked(item)
 
 
 def _is_braked(item: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ SMALL: dict[str, list[str]] = {
     "audience": ["--contacts", "200000", "--events", "4000000"],
     "plan": ["--contacts", "200000"],
     "contacts": ["--rows", "100000"],
+    "operator": ["--campaigns", "200", "--restart", "500", "--changes", "50", "--rounds", "1"],
 }
 FULL: dict[str, list[str]] = {
     "message": [],
@@ -33,6 +34,7 @@ FULL: dict[str, list[str]] = {
     "audience": ["--contacts", "1000000", "--events", "20000000"],
     "plan": ["--contacts", "1000000"],
     "contacts": ["--rows", "1000000"],
+    "operator": ["--campaigns", "1000", "--restart", "5000", "--rounds", "3"],
 }
 
 

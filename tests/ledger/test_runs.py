@@ -1,6 +1,7 @@
 """Starting a run: all of it or nothing, once, and only what was meant."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_a_campaign_that_is_applied_again_finds_its_run(connection: Connection) 
     assert (first.new, again.new) == (True, False)
     assert first.run_id == again.run_id
     assert again.frozen_changed == ()
+
+
+def test_only_what_is_not_obeyed_is_reported_as_edited(connection: Connection) -> None:
+    add_people(connection, ["a@mail.example"])
+    first = small_campaign()
+    start(connection, first)
+    edited = small_campaign(port=2626, per_second="7", template={"attributeDefaults": []})
+    # Segments that were deleted and declared again, word for word.
+    anew = [
+        each.model_copy(update={"metadata": each.metadata.model_copy(update={"uid": "x"})}) for each in edited.segments
+    ]
+    again = start_run(connection, replace(edited, segments=tuple(anew)), key=KEY, actor="test")
+    assert again.frozen_changed == ("template.spec.attributeDefaults",)  # neither route nor rate: those are obeyed
 
 
 def test_a_frozen_field_that_was_edited_is_reported_and_not_obeyed(connection: Connection) -> None:

@@ -127,7 +127,7 @@ class ApiServer:
             "kind": "Config",
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": user, "user": credentials or {"token": _token(user)}}],
+            "users": [{"name": user, "user": credentials or {"token": token_of(user)}}],
             "contexts": [{"name": "test", "context": context}],
         }
         path.write_text(json.dumps(content))
@@ -164,7 +164,7 @@ class ApiServer:
             f"https://127.0.0.1:{self.port}{path}",
             method=method,
             data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
-            headers={"Authorization": f"Bearer {_token(user)}", "Content-Type": kind},
+            headers={"Authorization": f"Bearer {token_of(user)}", "Content-Type": kind},
         )
         context = ssl.create_default_context(cafile=str(self.authority))
         try:
@@ -256,7 +256,8 @@ def path_of(manifest: dict[str, Any]) -> str:
     return f"{root}{where}/{plural}/{metadata['name']}"
 
 
-def _token(user: str) -> str:
+def token_of(user: str) -> str:
+    """The token of a user."""
     return f"token-of-{user.replace(':', '-')}"
 
 
@@ -305,9 +306,9 @@ def _write_files(folder: Path) -> None:
     groups = "system:serviceaccounts,system:serviceaccounts:herold-platform"
     csv.writer(tokens).writerows(
         [
-            [_token(ADMIN), ADMIN, "1", "system:masters"],
-            [_token(SERVICE_ACCOUNT), SERVICE_ACCOUNT, "2", groups],
-            [_token(READER_ACCOUNT), READER_ACCOUNT, "3", groups],
+            [token_of(ADMIN), ADMIN, "1", "system:masters"],
+            [token_of(SERVICE_ACCOUNT), SERVICE_ACCOUNT, "2", groups],
+            [token_of(READER_ACCOUNT), READER_ACCOUNT, "3", groups],
         ]
     )
     (folder / "tokens.csv").write_text(tokens.getvalue())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from herold.errors import Refused
 from herold.ledger.database import Connection, one
 from herold.ledger.senders import sync_sender
 from herold.ledger.times import DueZone, all_zones, due_zones
-from herold.resources.resolved import PROOF, ResolvedCampaign
+from herold.resources.resolved import PROOF, ResolvedCampaign, intent_of
 from herold.resources.scalars import parse_duration
 
 Identity = tuple[str, str, int]
@@ -63,7 +63,11 @@ def known_run(connection: Connection, resolved: ResolvedCampaign, *, at_once: bo
             check_in_time(resolved, max(zone.due_at for zone in run_zones(resolved, now, at_once=False)), now)
         return None
     run_id, state, planned, left_out, digest, pinned, suspended, stopped_at = row
-    changed = () if digest == resolved.intent_digest() else tuple(_differences(pinned, resolved.to_json()))
+    changed = (
+        ()
+        if digest == resolved.intent_digest()
+        else tuple(_differences(intent_of(pinned), intent_of(resolved.to_json())))
+    )
     if state == "Closed" or stopped_at is not None:
         raise Refused(
             "AlreadyRan",
@@ -97,12 +101,13 @@ def run_zones(resolved: ResolvedCampaign, now: datetime, *, at_once: bool) -> li
     return due_zones(schedule, all_zones())
 
 
-def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
-    """Paths at which two pinned specs differ, brakes and notes left out."""
+def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Paths at which two intents differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
-            if name in ("suspend", "labels", "annotations", "generation", "uid", "sharedNamespace"):
-                continue
             yield from _differences(old.get(name), new.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (one_of_old, one_of_new) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(one_of_old, one_of_new, f"{path}[{index}]")
     elif old != new:
         yield path

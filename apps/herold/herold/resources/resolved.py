@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from herold.resources.template import MessageTemplate
 
 # What may change while the meaning stays: brakes and notes are not part of the intent.
 _BRAKES = ("suspend",)
+# Of a SenderProfile: what the platform changes, at once.
+_PLATFORMS = ("route", "limits", "warmUp", "retry", "costPerThousand", "currency")
 # No declared name holds a ~: the proof of a campaign is never taken for the campaign.
 PROOF = "~proof"
 
@@ -80,16 +83,8 @@ class ResolvedCampaign:
         )
 
     def intent_digest(self) -> str:
-        """SHA-256 over everything that decides who gets what, and when; computed from files alone.
-
-        Routes, limits and warm-up are left out: the platform changes them without asking who wrote the campaign.
-        """
-        content = self.to_json()
-        for brake in _BRAKES:
-            content["campaign"]["spec"].pop(brake)
-        for owned in ("route", "limits", "warmUp", "retry", "costPerThousand", "currency"):
-            content["sender"]["spec"].pop(owned, None)
-        return _digest(_without_notes(content))
+        """SHA-256 over `intent_of` it; computed from files alone."""
+        return _digest(intent_of(self.to_json()))
 
     def content_digest(self) -> str:
         """SHA-256 over what a recipient reads: template, variables, From. Equal ones repeat a message."""
@@ -101,6 +96,26 @@ class ResolvedCampaign:
                 "from": sender.from_.address.lower(),
             }
         )
+
+
+def intent_of(content: dict[str, Any]) -> dict[str, Any]:
+    """What of a campaign, as `to_json` gives it, decides who gets what, and when.
+
+    Brakes are left out, notes too; and routes, limits and warm-up: the platform changes them without asking who wrote
+    the campaign.
+    """
+    campaign, sender = content["campaign"], content["sender"]
+    found = {
+        **content,
+        "campaign": {**campaign, "spec": _without(campaign["spec"], _BRAKES)},
+        "sender": {**sender, "spec": _without(sender["spec"], _PLATFORMS)},
+    }
+    plain: dict[str, Any] = _without_notes(found)
+    return plain
+
+
+def _without(content: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in names}
 
 
 def _campaign(content: dict[str, Any]) -> Campaign:
