@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.cluster.layout import NODE, NODE_ADDRESS, SERVICE_RANGE, Layout
+from local.cluster.layout import CHECKOUT, NODE, NODE_ADDRESS, SERVICE_RANGE, Layout
 from local.cluster.tools import Programs
 
+ENFORCER = "local.cluster.enforcer"
 ETCD_HEALTH = "http://127.0.0.1:2381/health"
 # Loopback ports of the components, which must be free; those of the API and the kubelet are on the node's own address.
 PORTS = (2379, 2380, 2381, 10248, 10249, 10256, 10257, 10259)
@@ -34,7 +36,13 @@ def build_components(layout: Layout, programs: Programs) -> dict[str, Component]
             "kube-proxy", (str(programs.path("kube-proxy")), f"--config={layout.config}/kube-proxy.yaml", "--v=1")
         ),
     )
-    return {component.name: component for component in made}
+    return {component.name: component for component in (*made, _enforcer(layout))}
+
+
+def _enforcer(layout: Layout) -> Component:
+    # A program of this checkout: it needs the checkout's modules and this environment's Python.
+    module = (sys.executable, "-m", ENFORCER, str(layout.pki))
+    return Component("enforcer", ("/usr/bin/env", f"PYTHONPATH={CHECKOUT}", *module))
 
 
 def _etcd(layout: Layout, program: Path) -> Component:

@@ -12,7 +12,7 @@ from local.cluster.progress import Progress
 from herold.errors import HeroldError
 
 # Nothing may start containers again: first who does, then the containers, then what they need, and etcd at the end.
-CONTROL_LOOPS = ("kubelet", "kube-scheduler", "kube-controller-manager", "kube-proxy")
+CONTROL_LOOPS = ("kubelet", "kube-scheduler", "kube-controller-manager", "kube-proxy", "enforcer")
 STORES = ("kube-apiserver", "etcd", "containerd")
 # PostgreSQL's fast shutdown takes about a second; a worker finishes its window in less.
 POD_PATIENCE = 10.0
@@ -35,6 +35,7 @@ def take_down(layout: Layout, progress: Progress, *, keep: bool) -> None:
     with progress.step("mounts, rules, links, control groups, sysctls"):
         host.unmount_below(layout.state)
         host.remove_proxy_tables()
+        host.remove_policies()
         host.remove_bridges()
         host.remove_cgroups()
         host.restore_sysctls(layout.run / "sysctls.json")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.cluster.layout import CGROUP, CNI_NETWORK, NODE_ADDRESS, NODE_BRIDGE, POD_BRIDGE, Layout
+from local.cluster.policies import TABLE
 from local.cluster.progress import wait_until
 from local.command import run, succeeds
 
@@ -161,6 +162,12 @@ def remove_proxy_tables() -> None:
     """Drop kube-proxy's tables. (`kube-proxy --cleanup` would also touch what others have on this machine.)"""
     for family in proxy_tables():
         run(["nft", "delete", "table", family, "kube-proxy"], seconds=10)
+
+
+def remove_policies() -> None:
+    """Drop the rules that made NetworkPolicies hold."""
+    if succeeds(["nft", "list", "table", "inet", TABLE]):
+        run(["nft", "delete", "table", "inet", TABLE], seconds=10)
 
 
 def remove_foreign_files(layout: Layout) -> None:

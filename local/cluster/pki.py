@@ -94,6 +94,7 @@ LEAVES = (
     Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", Use.CLIENT),
     Leaf("kube-scheduler", "ca", "system:kube-scheduler", Use.CLIENT),
     Leaf("kube-proxy", "ca", "system:kube-proxy", Use.CLIENT),
+    Leaf("enforcer", "ca", "herold-enforcer", Use.CLIENT),
 )
 # The clients that read a kubeconfig, by the file of their certificate.
 KUBECONFIGS = ("admin", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy")

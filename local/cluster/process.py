@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.cluster.components import Component
+from local.cluster.components import ENFORCER, Component
 from local.cluster.layout import Layout
 
 PROC = Path("/proc")
@@ -105,7 +105,9 @@ def strays(layout: Layout, names: Iterable[str]) -> list[Running]:
             argv = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if Path(argv[0]).name in ours and any(str(layout.state) + "/" in word for word in argv[1:]):
+        if (Path(argv[0]).name in ours or ENFORCER in argv) and any(
+            str(layout.state) + "/" in word for word in argv[1:]
+        ):
             pid = int(folder.name)
             if (started := started_at(pid)) is not None:
                 found.append(Running(pid, started))

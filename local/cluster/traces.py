@@ -12,7 +12,16 @@ from local.cluster.layout import Layout
 from local.cluster.process import strays
 from local.command import CommandFailed, run
 
-NAMES = ("etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+NAMES = (
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "enforcer",
+)
 
 
 @dataclass(frozen=True)

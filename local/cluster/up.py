@@ -89,6 +89,7 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
         images.bring_in(layout, coredns)
         _await(layout, components["kube-apiserver"], kubectl.ready)
     kubectl.apply(build_manifest("node", {}))
+    start(layout, components["enforcer"])
     with progress.step("node is Ready"):
         for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
             start(layout, components[name])

@@ -6,19 +6,21 @@ make e2e
 from __future__ import annotations
 
 import os
+import re
 from uuid import uuid4
 
 import pytest
 from local.cluster import traces
 from local.cluster.layout import API_SERVICE_ADDRESS, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
+from local.cluster.policies import TABLE
 from local.cluster.process import find
 from local.cluster.progress import wait_until
-from local.command import CommandFailed
+from local.command import CommandFailed, run
 
 from e2e.cluster import Cluster
 from e2e.conftest import must, run_cluster
 from e2e.people import Item
-from e2e.pods import WORKER, build_pod, run_pod
+from e2e.pods import USES_LEDGER, WORKER, build_pod, run_pod
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -129,3 +131,70 @@ def test_what_pods_use_is_measured(cluster: Cluster) -> None:
     wait_until("the metrics-server has figures of the database", lambda: "postgres-0" in top(), seconds=90)
     (row,) = [line.split() for line in top().splitlines() if line.startswith("postgres-0")]
     assert int(row[2].removesuffix("Mi")) > 10
+
+
+OPERATOR = {"app.kubernetes.io/name": "herold-operator"}
+CONNECTS = """
+import socket, sys
+for place in sys.argv[1:]:
+    host, port = place.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+        print(place, "open")
+    except OSError:
+        print(place, "shut")
+"""
+
+
+def reached(cluster: Cluster, namespace: str, labels: dict[str, str], places: list[str]) -> set[str]:
+    """Which of `address:port` a pod with these labels gets a connection to."""
+    pod = build_pod(["/bin/sleep", "600"], namespace, labels)
+    name = (pod["metadata"]["name"], "-n", namespace)
+    cluster.apply([pod])
+    try:
+        cluster.kubectl("wait", "--for=condition=Ready", "pod", *name, "--timeout=60s", seconds=70)
+        own = cluster.kubectl("get", "pod", *name, "-o", "jsonpath={.status.podIP}")
+        others = {place.partition(":")[0] for place in places} - {API_SERVICE_ADDRESS}
+        shut = others | ({own} if namespace != "default" else set())
+        # A pod is open for the moment until its address is known.
+        wait_until("all are known", lambda: shut <= known_addresses(), seconds=30)
+        said = cluster.kubectl("exec", *name, "--", *python(CONNECTS, *places), seconds=60)
+    finally:
+        cluster.kubectl("delete", "pod", *name, "--grace-period=1", "--wait=false")
+    lines = [line.split() for line in said.splitlines()]
+    assert [line[0] for line in lines] == places
+    return {place for place, state in lines if state == "open"}
+
+
+def known_addresses() -> set[str]:
+    """Addresses that the kernel's rules have."""
+    return set(re.findall(r"[0-9]+(?:\.[0-9]+){3}", run(["nft", "list", "table", "inet", TABLE], seconds=10)))
+
+
+def address(cluster: Cluster, label: str) -> str:
+    """Of the platform's pod with that label."""
+    words = ("pods", "-n", PLATFORM_NAMESPACE, "-l", label, "--field-selector", "status.phase=Running")
+    found = cluster.kubectl.get(*words)
+    assert found is not None
+    (pod,) = [item for item in found["items"] if "deletionTimestamp" not in item["metadata"]]
+    return str(pod["status"]["podIP"])
+
+
+def test_network_policies_hold_also_for_a_pod_that_was_started_anew(cluster: Cluster) -> None:
+    worker = WORKER | {"app.kubernetes.io/managed-by": "herold-operator"}
+    api = f"{API_SERVICE_ADDRESS}:443"
+    ledger, relay = f"{address(cluster, 'app=postgres')}:5432", f"{address(cluster, 'app=sink')}:2525"
+    places = [ledger, relay, api]
+    assert reached(cluster, SENDERS_NAMESPACE, worker, places) == {ledger, relay}
+    assert reached(cluster, PLATFORM_NAMESPACE, USES_LEDGER, places) == {ledger}
+    assert reached(cluster, PLATFORM_NAMESPACE, OPERATOR, places) == {ledger, api}
+    assert reached(cluster, "campaigns-shop", worker, places) == set()
+    # No policy speaks of this one: what it does not reach is shut at the other end.
+    assert reached(cluster, "default", {}, places) == {api}
+
+    cluster.kubectl("delete", "pod", "-n", PLATFORM_NAMESPACE, "-l", "app=sink", seconds=60)
+    cluster.kubectl("rollout", "status", "deployment/sink", "-n", PLATFORM_NAMESPACE, "--timeout=120s", seconds=130)
+    anew = f"{address(cluster, 'app=sink')}:2525"
+    assert anew != relay
+    assert reached(cluster, SENDERS_NAMESPACE, worker, [anew]) == {anew}
+    assert reached(cluster, "default", {}, [anew]) == set()
