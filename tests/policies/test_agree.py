@@ -43,7 +43,7 @@ def test_the_api_server_and_validate_say_the_same(cluster: Cluster, variant: str
 
     # One server for all examples, which change nothing in it.
     @seed(1)
-    @settings(max_examples=250, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
     @given(manifests())
     def agree(manifest: Object) -> None:
         metadata = manifest["metadata"]
