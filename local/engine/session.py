@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -59,9 +60,32 @@ class Session:
             python = f'exec "{sys.executable}" -m local.providers.{package} "$@"'
             program.write_text(f'#!/bin/sh\nexport PYTHONPATH="{CHECKOUT}"\n{python}\n')
             program.chmod(0o755)
+        self._lay_out()
         state = self.folder / "state" / ".pulumi" / "stacks"
         if not list(state.rglob(f"{self.stack}.json")):
             self._pulumi("stack", "init", self.stack, "--non-interactive")
+
+    @property
+    def _work(self) -> Path:
+        return self.folder / "project"
+
+    def _lay_out(self) -> None:
+        """The project by links, its settings as copies: the engine writes the salt of its key into them."""
+        source, target = self.project / "pulumi", self._work / "pulumi"
+        (target / "stacks").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.project / "Pulumi.yaml", self._work / "Pulumi.yaml")
+        for link, goal in (
+            (self._work / ".venv", Path(sys.prefix)),
+            (target / "__main__.py", source / "__main__.py"),
+            (target / "herold_infra", source / "herold_infra"),
+        ):
+            link.unlink(missing_ok=True)
+            link.symlink_to(goal)
+        name = f"Pulumi.{self.stack}.yaml"
+        copy = target / "stacks" / name
+        kept = copy.read_text().splitlines(keepends=True) if copy.exists() else []
+        salt = [line for line in kept if line.startswith("encryptionsalt:")]
+        copy.write_text((source / "stacks" / name).read_text() + "".join(salt))
 
     def preview(self, *, pack: Path | None = PACK) -> Judged:
         """What `up` would do, judged by the policies."""
@@ -91,14 +115,14 @@ class Session:
             text=True,
             timeout=SECONDS,
             check=False,
-            cwd=self.project,
+            cwd=self._work,
             env=self._environ(),
         )
         return Judged(done.returncode, done.stdout + done.stderr)
 
     def _pulumi(self, *words: str) -> str:
         arguments = words if words[:2] == ("stack", "init") else (*words, "--stack", self.stack)
-        return run([self.engine.pulumi, *arguments], seconds=SECONDS, environ=self._environ(), folder=self.project)
+        return run([self.engine.pulumi, *arguments], seconds=SECONDS, environ=self._environ(), folder=self._work)
 
     def _environ(self) -> dict[str, str]:
         # Whatever points at a real account stays out.

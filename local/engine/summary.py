@@ -21,6 +21,9 @@ STACKS = ("aws-staging", "aws-prod")
 FACTS: dict[str, tuple[str, ...]] = {
     "ec2/vpc:Vpc": ("cidrBlock",),
     "ec2/flowLog:FlowLog": ("trafficType",),
+    "eks/cluster:Cluster": ("version", "vpcConfig.endpointPublicAccess", "accessConfig.authenticationMode"),
+    "eks/nodeGroup:NodeGroup": ("nodeGroupName", "instanceTypes", "scalingConfig"),
+    "eks/addon:Addon": ("addonName", "addonVersion"),
     "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
 }
 

@@ -9,6 +9,9 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+CLUSTER = "eks/cluster:Cluster"
+TEMPLATE = "ec2/launchTemplate:LaunchTemplate"
+NODES = "eks/nodeGroup:NodeGroup"
 
 
 def grants(action: str, resource: str) -> str:
@@ -52,6 +55,36 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
     "keys-have-a-class": (
         unset("kms/key:Key", "policy"),
         unset("kms/key:Key", "tags"),
+    ),
+    "cluster-api-is-private": (
+        unset(CLUSTER, "vpcConfig.endpointPublicAccess"),
+        unset(CLUSTER, "vpcConfig.endpointPrivateAccess"),
+        put(CLUSTER, "vpcConfig.endpointPublicAccess", True),
+    ),
+    "cluster-secrets-are-encrypted": (
+        unset(CLUSTER, "encryptionConfig"),
+        put(CLUSTER, "encryptionConfig.resources", []),
+    ),
+    "cluster-is-logged": (unset(CLUSTER, "enabledClusterLogTypes"), put(CLUSTER, "enabledClusterLogTypes", ["api"])),
+    "cluster-access-is-declared": (
+        unset(CLUSTER, "accessConfig"),
+        unset(CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions"),
+    ),
+    "metadata-wants-a-token": (
+        unset(TEMPLATE, "metadataOptions"),
+        put(TEMPLATE, "metadataOptions.httpTokens", "optional"),
+        put(TEMPLATE, "metadataOptions.httpPutResponseHopLimit", 2),
+        unset(NODES, "launchTemplate"),
+    ),
+    "disks-are-encrypted": (
+        unset(TEMPLATE, "blockDeviceMappings"),
+        unset(TEMPLATE, "blockDeviceMappings[1].ebs.encrypted"),
+        unset(TEMPLATE, "blockDeviceMappings[0].ebs.kmsKeyId"),
+    ),
+    "cluster-versions-are-pinned": (
+        unset(CLUSTER, "version"),
+        unset(NODES, "version"),
+        unset("eks/addon:Addon", "addonVersion"),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

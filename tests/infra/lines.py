@@ -16,6 +16,8 @@ class Line:
 
 
 NETWORK = "herold_infra/aws/network.py"
+CLUSTER = "herold_infra/aws/cluster.py"
+NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
 LINES: dict[str, Line] = {
@@ -40,6 +42,15 @@ LINES: dict[str, Line] = {
     "keys-rotate": Line(KEYS, "            enable_key_rotation=True,\n", "", "key-"),
     "keys-are-not-lost": Line(KEYS, "DELETION_DAYS = 30", "DELETION_DAYS = 7", "key-"),
     "keys-have-a-class": Line(KEYS, "            policy=build_key_policy(place, data),\n", "", "key-"),
+    "cluster-api-is-private": Line(CLUSTER, '                "endpoint_public_access": False,\n', "", "-cluster"),
+    "cluster-secrets-are-encrypted": Line(CLUSTER, '"resources": ["secrets"]', '"resources": []', "-cluster"),
+    "cluster-is-logged": Line(CLUSTER, '"authenticator", ', "", "-cluster"),
+    "cluster-access-is-declared": Line(CLUSTER, '"API", ', '"API_AND_CONFIG_MAP", ', "-cluster"),
+    "metadata-wants-a-token": Line(NODES, '"http_tokens": "required", ', "", "nodes-"),
+    "disks-are-encrypted": Line(NODES, '            "encrypted": "true",\n', "", "nodes-"),
+    "cluster-versions-are-pinned": Line(
+        CLUSTER, "            addon_version=self._settings.addons[addon],\n", "", "addon-"
+    ),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,6 @@ def _preview_broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
     copy = tmp_path_factory.mktemp("broken")
     shutil.copyfile(CHECKOUT / "Pulumi.yaml", copy / "Pulumi.yaml")
     shutil.copytree(CHECKOUT / "pulumi", copy / "pulumi", ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / ".venv").symlink_to(sys.prefix)
     for line in LINES.values():
         _break(copy, line)
     session = Session(engine, tmp_path_factory.mktemp("state"), "aws-prod", copy)

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from herold_infra.aws.addresses import NetworkSettings
+from herold_infra.aws.cluster_settings import ClusterSettings
 from herold_infra.settings import Settings
 
 
@@ -16,6 +17,7 @@ class RegionSettings(Settings):
     name: str = Field(pattern="^[a-z]{2}-[a-z]+-[0-9]$")
     role: Literal["active", "standby"]
     network: NetworkSettings
+    cluster: ClusterSettings
 
 
 class StackSettings(Settings):

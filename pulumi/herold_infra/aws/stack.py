@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
+from herold_infra.aws.cluster import Cluster, ClusterArgs
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.network import Network, NetworkArgs
 from herold_infra.aws.place import Place
@@ -26,4 +27,5 @@ class Stack:
     def _make_region(self, region: RegionSettings) -> None:
         place = Place(self._settings.environment, self._settings.account, region.name)
         keys = Keys(place, self._opts)
-        Network(NetworkArgs(place, region.network, keys), self._opts)
+        network = Network(NetworkArgs(place, region.network, keys), self._opts)
+        Cluster(ClusterArgs(place, region.cluster, network, keys), self._opts)
