@@ -24,6 +24,11 @@ FACTS: dict[str, tuple[str, ...]] = {
     "eks/cluster:Cluster": ("version", "vpcConfig.endpointPublicAccess", "accessConfig.authenticationMode"),
     "eks/nodeGroup:NodeGroup": ("nodeGroupName", "instanceTypes", "scalingConfig"),
     "eks/addon:Addon": ("addonName", "addonVersion"),
+    "rds/cluster:Cluster": ("engineVersion", "backupRetentionPeriod"),
+    "rds/clusterInstance:ClusterInstance": ("instanceClass",),
+    "elasticache/replicationGroup:ReplicationGroup": ("engine", "engineVersion", "nodeType", "numCacheClusters"),
+    "mq/broker:Broker": ("engineVersion", "hostInstanceType", "deploymentMode"),
+    "vpc/securityGroupIngressRule:SecurityGroupIngressRule": ("description",),
     "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
 }
 

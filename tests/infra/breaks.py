@@ -9,6 +9,11 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+DATABASE = "rds/cluster:Cluster"
+PARAMETERS = "rds/clusterParameterGroup:ClusterParameterGroup"
+PROXY = "rds/proxy:Proxy"
+CACHE = "elasticache/replicationGroup:ReplicationGroup"
+BROKER = "mq/broker:Broker"
 CLUSTER = "eks/cluster:Cluster"
 TEMPLATE = "ec2/launchTemplate:LaunchTemplate"
 NODES = "eks/nodeGroup:NodeGroup"
@@ -85,6 +90,57 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(CLUSTER, "version"),
         unset(NODES, "version"),
         unset("eks/addon:Addon", "addonVersion"),
+    ),
+    "data-at-rest-is-encrypted": (
+        unset(DATABASE, "storageEncrypted"),
+        unset(DATABASE, "kmsKeyId"),
+        unset("rds/globalCluster:GlobalCluster", "storageEncrypted"),
+        unset(CACHE, "atRestEncryptionEnabled"),
+        unset(CACHE, "kmsKeyId"),
+        unset(BROKER, "encryptionOptions"),
+    ),
+    "data-in-flight-is-encrypted": (
+        unset(DATABASE, "dbClusterParameterGroupName"),
+        unset(PARAMETERS, "parameters"),
+        put(PARAMETERS, "parameters", [{"name": "rds.force_ssl", "value": "0"}]),
+        unset(PROXY, "requireTls"),
+        unset(CACHE, "transitEncryptionMode"),
+        put(CACHE, "transitEncryptionMode", "preferred"),
+    ),
+    "data-is-private": (
+        unset("rds/clusterInstance:ClusterInstance", "publiclyAccessible"),
+        unset(BROKER, "publiclyAccessible"),
+        unset(INGRESS, "referencedSecurityGroupId", "queue-in"),
+    ),
+    "data-wants-identity": (
+        unset(DATABASE, "iamDatabaseAuthenticationEnabled"),
+        unset(PROXY, "auths"),
+        put(PROXY, "auths[0].iamAuth", "DISABLED"),
+        unset(CACHE, "userGroupIds"),
+        unset("elasticache/user:User", "authenticationMode", "1-cache"),
+        put("elasticache/user:User", "accessString", "on ~* +@all", "default"),
+    ),
+    "data-can-be-restored": (
+        unset(DATABASE, "backupRetentionPeriod"),
+        unset(DATABASE, "skipFinalSnapshot"),
+        put(DATABASE, "backupRetentionPeriod", 7),
+        unset(CACHE, "snapshotRetentionLimit"),
+    ),
+    "data-refuses-deletion": (
+        unset(DATABASE, "deletionProtection"),
+        unset("rds/globalCluster:GlobalCluster", "deletionProtection"),
+        unset(CLUSTER, "deletionProtection"),
+    ),
+    "data-survives-a-zone": (
+        unset(CACHE, "multiAzEnabled"),
+        unset(CACHE, "automaticFailoverEnabled"),
+        unset(BROKER, "deploymentMode"),
+        without("rds/clusterInstance:ClusterInstance", DATABASE, "eu-central-1"),
+    ),
+    "content-is-not-logged": (
+        unset(PARAMETERS, "parameters"),
+        unset(PROXY, "debugLogging"),
+        put(CACHE, "logDeliveryConfigurations[0].logType", "slow-log"),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

@@ -17,6 +17,9 @@ class Line:
 
 NETWORK = "herold_infra/aws/network.py"
 CLUSTER = "herold_infra/aws/cluster.py"
+DATABASE = "herold_infra/aws/database.py"
+CACHE = "herold_infra/aws/cache.py"
+QUEUE = "herold_infra/aws/queue.py"
 NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
@@ -51,6 +54,16 @@ LINES: dict[str, Line] = {
     "cluster-versions-are-pinned": Line(
         CLUSTER, "            addon_version=self._settings.addons[addon],\n", "", "addon-"
     ),
+    "data-at-rest-is-encrypted": Line(DATABASE, "            storage_encrypted=True,\n", "", "1-ledger"),
+    "data-in-flight-is-encrypted": Line(CACHE, '            transit_encryption_mode="required",\n', "", "-cache"),
+    "data-is-private": Line(QUEUE, "            publicly_accessible=False,\n", "", "-queue"),
+    "data-wants-identity": Line(DATABASE, "            iam_database_authentication_enabled=True,\n", "", "1-ledger"),
+    "data-can-be-restored": Line("stacks/Pulumi.aws-prod.yaml", "backup_days: 35", "backup_days: 7", "1-ledger"),
+    "data-refuses-deletion": Line(
+        "herold_infra/aws/worldwide.py", "            deletion_protection=True,\n", "", "worldwide-ledger"
+    ),
+    "data-survives-a-zone": Line(QUEUE, '"CLUSTER_MULTI_AZ"', '"SINGLE_INSTANCE"', "-queue"),
+    "content-is-not-logged": Line(DATABASE, '"log_statement": "ddl"', '"log_statement": "all"', "1-ledger"),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

@@ -8,7 +8,17 @@ from herold_policies.graph import Graph
 from herold_policies.rule import Violation, gdpr, pci, rule
 
 # What holds something that can't be made again from its declaration.
-STATEFUL = ("kms/key:Key", "cloudwatch/logGroup:LogGroup", "eks/cluster:Cluster")
+STATEFUL = (
+    "kms/key:Key",
+    "cloudwatch/logGroup:LogGroup",
+    "eks/cluster:Cluster",
+    "rds/cluster:Cluster",
+    "rds/clusterInstance:ClusterInstance",
+    "rds/globalCluster:GlobalCluster",
+    "elasticache/replicationGroup:ReplicationGroup",
+    "mq/broker:Broker",
+    "secretsmanager/secret:Secret",
+)
 # Where personal data of people in the EU may be: no transfer to a third country takes place.
 REGIONS = ("eu-central-1", "eu-west-1")
 WORLDWIDE = ("iam/", "route53/", "budgets/")

@@ -7,7 +7,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from herold_infra.aws.addresses import NetworkSettings
+from herold_infra.aws.cache import CacheSettings
 from herold_infra.aws.cluster_settings import ClusterSettings
+from herold_infra.aws.database_settings import DatabaseSettings
+from herold_infra.aws.queue import QueueSettings
 from herold_infra.settings import Settings
 
 
@@ -18,6 +21,10 @@ class RegionSettings(Settings):
     role: Literal["active", "standby"]
     network: NetworkSettings
     cluster: ClusterSettings
+    database: DatabaseSettings
+    # A standby has neither: what they hold is rebuilt from the ledger.
+    cache: CacheSettings | None = None
+    queue: QueueSettings | None = None
 
 
 class StackSettings(Settings):
@@ -31,6 +38,8 @@ class StackSettings(Settings):
     def _one_active(self) -> Self:
         if [region.role for region in self.regions].count("active") != 1:
             raise ValueError("regions: exactly one must be active")
+        if any(region.role == "active" and not (region.cache and region.queue) for region in self.regions):
+            raise ValueError("regions: the active one needs a cache and a queue")
         if len({region.name for region in self.regions}) != len(self.regions):
             raise ValueError("regions: one is named twice")
         if len({region.network.cidr for region in self.regions}) != len(self.regions):

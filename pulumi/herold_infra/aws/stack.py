@@ -1,15 +1,19 @@
-"""A stack on AWS: its regions, each with keys and a network and what stands in it."""
+"""A stack on AWS: its regions, each with keys, a network and what stands in it; the second one follows the first."""
 
 from __future__ import annotations
 
 import pulumi
 import pulumi_aws as aws
 
+from herold_infra.aws.cache import Cache, CacheArgs
 from herold_infra.aws.cluster import Cluster, ClusterArgs
+from herold_infra.aws.database import Database, DatabaseArgs
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.network import Network, NetworkArgs
 from herold_infra.aws.place import Place
+from herold_infra.aws.queue import Queue, QueueArgs
 from herold_infra.aws.settings import RegionSettings, StackSettings
+from herold_infra.aws.worldwide import make_worldwide_database
 
 
 class Stack:
@@ -17,15 +21,33 @@ class Stack:
 
     def __init__(self, settings: StackSettings) -> None:
         self._settings = settings
-        active = next(region for region in settings.regions if region.role == "active")
+        regions = sorted(settings.regions, key=lambda region: region.role)
         # The account is written down, so that credentials of another one change nothing there.
-        provider = aws.Provider("aws", region=active.name, allowed_account_ids=[settings.account])
+        provider = aws.Provider("aws", region=regions[0].name, allowed_account_ids=[settings.account])
         self._opts = pulumi.ResourceOptions(providers={"aws": provider})
-        for region in settings.regions:
+        self._worldwide = (
+            make_worldwide_database(self._place(regions[0]), regions[0].database, self._opts)
+            if len(regions) > 1
+            else None
+        )
+        self._primary: Database | None = None
+        for region in regions:
             self._make_region(region)
 
+    def _place(self, region: RegionSettings) -> Place:
+        return Place(self._settings.environment, self._settings.account, region.name)
+
     def _make_region(self, region: RegionSettings) -> None:
-        place = Place(self._settings.environment, self._settings.account, region.name)
+        place = self._place(region)
         keys = Keys(place, self._opts)
         network = Network(NetworkArgs(place, region.network, keys), self._opts)
-        Cluster(ClusterArgs(place, region.cluster, network, keys), self._opts)
+        cluster = Cluster(ClusterArgs(place, region.cluster, network, keys), self._opts)
+        clients = {"cluster": cluster.group_id}
+        database = Database(
+            DatabaseArgs(place, region.database, network, keys, clients, self._worldwide, self._primary), self._opts
+        )
+        self._primary = self._primary or database
+        if region.cache:
+            Cache(CacheArgs(place, region.cache, network, keys, clients), self._opts)
+        if region.queue:
+            Queue(QueueArgs(place, region.queue, network, keys, clients), self._opts)
