@@ -29,6 +29,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "elasticache/replicationGroup:ReplicationGroup": ("engine", "engineVersion", "nodeType", "numCacheClusters"),
     "mq/broker:Broker": ("engineVersion", "hostInstanceType", "deploymentMode"),
     "vpc/securityGroupIngressRule:SecurityGroupIngressRule": ("description",),
+    "lb/listener:Listener": ("port", "protocol", "sslPolicy"),
+    "route53/record:Record": ("name", "failoverRoutingPolicies.type"),
     "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
 }
 

@@ -9,6 +9,11 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+BALANCER = "lb/loadBalancer:LoadBalancer"
+ACL = "wafv2/webAcl:WebAcl"
+LOGGING = "wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
+BUCKET = "s3/bucket:Bucket"
+ENCRYPTION = "EncryptionConfiguration"
 DATABASE = "rds/cluster:Cluster"
 PARAMETERS = "rds/clusterParameterGroup:ClusterParameterGroup"
 PROXY = "rds/proxy:Proxy"
@@ -141,6 +146,44 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(PARAMETERS, "parameters"),
         unset(PROXY, "debugLogging"),
         put(CACHE, "logDeliveryConfigurations[0].logType", "slow-log"),
+    ),
+    "firewall-before-the-edge": (
+        without("wafv2/webAclAssociation:WebAclAssociation", BALANCER, "central"),
+        unset(BALANCER, "enableWafFailOpen"),
+    ),
+    "firewall-is-complete": (
+        unset(ACL, "rules"),
+        unset(ACL, "rules[0]"),
+        unset(ACL, "rules[1]"),
+        unset(ACL, "rules[4]"),
+        put(ACL, "rules[0].action", {"count": {}}),
+    ),
+    "firewall-is-logged": (
+        without(LOGGING, ACL, "central"),
+        unset(LOGGING, "redactedFields"),
+    ),
+    "listeners-speak-tls": (
+        unset("lb/listener:Listener", "sslPolicy", "https"),
+        put("lb/listener:Listener", "sslPolicy", "ELBSecurityPolicy-2016-08", "https"),
+        put("lb/listener:Listener", "defaultActions", [{"type": "forward"}], "edge-http"),
+    ),
+    "balancers-are-careful": (
+        unset(BALANCER, "dropInvalidHeaderFields"),
+        unset(BALANCER, "accessLogs"),
+        unset(BALANCER, "enableDeletionProtection"),
+    ),
+    "buckets-are-private": (
+        without("s3/bucketPublicAccessBlock:BucketPublicAccessBlock", BUCKET, "edge-log"),
+        unset("s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "restrictPublicBuckets"),
+    ),
+    "buckets-are-encrypted": (
+        without(f"s3/bucketServerSide{ENCRYPTION}:BucketServerSide{ENCRYPTION}", BUCKET),
+        without("s3/bucketPolicy:BucketPolicy", BUCKET),
+        put("s3/bucketPolicy:BucketPolicy", "policy", grants("s3:GetObject", "x"), "edge-log", blamed=BUCKET),
+    ),
+    "buckets-keep-and-forget": (
+        without("s3/bucketVersioning:BucketVersioning", BUCKET),
+        without("s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", BUCKET),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

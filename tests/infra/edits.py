@@ -39,8 +39,8 @@ def unset(kind: str, path: str, name: str = "") -> Edit:
     return edit
 
 
-def put(kind: str, path: str, value: Any, name: str = "") -> Edit:
-    """With another value."""
+def put(kind: str, path: str, value: Any, name: str = "", *, blamed: str | None = None) -> Edit:
+    """With another value. `blamed`: the kind of the resource that is at fault then, where it is not this one."""
 
     def edit(graph: Graph) -> tuple[Graph, str]:
         node = _first(graph, kind, name)
@@ -50,7 +50,8 @@ def put(kind: str, path: str, value: Any, name: str = "") -> Edit:
         for key in way:
             place = place[key]
         place[last] = value
-        return _instead(graph, replace(node, inputs=inputs))
+        broken, own = _instead(graph, replace(node, inputs=inputs))
+        return broken, _first(graph, blamed, name).name if blamed else own
 
     return edit
 

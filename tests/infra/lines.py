@@ -20,6 +20,8 @@ CLUSTER = "herold_infra/aws/cluster.py"
 DATABASE = "herold_infra/aws/database.py"
 CACHE = "herold_infra/aws/cache.py"
 QUEUE = "herold_infra/aws/queue.py"
+EDGE = "herold_infra/aws/edge.py"
+BUCKETS = "herold_infra/aws/bucket.py"
 NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
@@ -64,6 +66,18 @@ LINES: dict[str, Line] = {
     ),
     "data-survives-a-zone": Line(QUEUE, '"CLUSTER_MULTI_AZ"', '"SINGLE_INSTANCE"', "-queue"),
     "content-is-not-logged": Line(DATABASE, '"log_statement": "ddl"', '"log_statement": "all"', "1-ledger"),
+    "firewall-before-the-edge": Line(
+        EDGE, "            resource_arn=balancer.arn,\n", '            resource_arn="arn:aws:other",\n', "1-edge"
+    ),
+    "firewall-is-complete": Line(
+        "herold_infra/aws/firewall_rules.py", "[_body(0), _rate(1, rate)]", "[_rate(1, rate)]", "1-edge"
+    ),
+    "firewall-is-logged": Line(EDGE, '                {"query_string": {}},\n', "", "1-edge"),
+    "listeners-speak-tls": Line(EDGE, "            ssl_policy=TLS,\n", "", "edge-https"),
+    "balancers-are-careful": Line(EDGE, "            drop_invalid_header_fields=True,\n", "", "1-edge"),
+    "buckets-are-private": Line(BUCKETS, "        restrict_public_buckets=True,\n", "", "edge-log"),
+    "buckets-are-encrypted": Line(BUCKETS, "_only_tls(name), *plan", "*plan", "edge-log"),
+    "buckets-keep-and-forget": Line(BUCKETS, '"status": "Enabled"}', '"status": "Suspended"}', "edge-log"),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

@@ -9,6 +9,7 @@ from local.providers.wire import Properties
 # The properties that together name a resource within an account and region.
 NAMED_BY: dict[str, tuple[str, ...]] = {
     "aws:iam/rolePolicy:RolePolicy": ("role", "name"),
+    "aws:route53/record:Record": ("zoneId", "name", "type", "setIdentifier"),
 }
 
 

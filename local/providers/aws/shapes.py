@@ -45,9 +45,14 @@ def module_of(kind: str) -> Any:
 def inputs_of(kind: str) -> dict[str, Field] | None:
     """The input properties of a resource; None where the SDK has no such resource."""
     try:
-        return fields_of(getattr(module_of(kind), kind.rpartition(":")[2] + "Args"))
+        resource = getattr(module_of(kind), kind.rpartition(":")[2])
     except (ImportError, AttributeError):
         return None
+    # Beside the resource itself: elsewhere a nested type may have the same name, and then these have another one.
+    beside = importlib.import_module(resource.__module__)
+    name = resource.__name__
+    found = [vars(beside)[key] for key in (f"{name}InitArgs", f"{name}Args") if key in vars(beside)]
+    return fields_of(found[0]) if found else None
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import importlib
 
 from herold_policies.rule import RULES, Rule
 
-MODULES = ("cluster", "data", "network", "keys", "identity", "logs", "protection")
+MODULES = ("buckets", "cluster", "edge", "data", "network", "keys", "identity", "logs", "protection")
 
 
 def all_rules() -> tuple[Rule, ...]:

@@ -18,6 +18,8 @@ STATEFUL = (
     "elasticache/replicationGroup:ReplicationGroup",
     "mq/broker:Broker",
     "secretsmanager/secret:Secret",
+    "s3/bucket:Bucket",
+    "lb/loadBalancer:LoadBalancer",
 )
 # Where personal data of people in the EU may be: no transfer to a third country takes place.
 REGIONS = ("eu-central-1", "eu-west-1")

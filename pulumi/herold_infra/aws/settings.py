@@ -10,6 +10,7 @@ from herold_infra.aws.addresses import NetworkSettings
 from herold_infra.aws.cache import CacheSettings
 from herold_infra.aws.cluster_settings import ClusterSettings
 from herold_infra.aws.database_settings import DatabaseSettings
+from herold_infra.aws.edge import EdgeSettings
 from herold_infra.aws.queue import QueueSettings
 from herold_infra.settings import Settings
 
@@ -22,6 +23,7 @@ class RegionSettings(Settings):
     network: NetworkSettings
     cluster: ClusterSettings
     database: DatabaseSettings
+    edge: EdgeSettings
     # A standby has neither: what they hold is rebuilt from the ledger.
     cache: CacheSettings | None = None
     queue: QueueSettings | None = None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pulumi
 import pulumi_aws as aws
 
 from herold_infra.aws.cache import Cache, CacheArgs
 from herold_infra.aws.cluster import Cluster, ClusterArgs
 from herold_infra.aws.database import Database, DatabaseArgs
+from herold_infra.aws.edge import Edge, EdgeArgs
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.network import Network, NetworkArgs
 from herold_infra.aws.place import Place
@@ -47,6 +50,8 @@ class Stack:
             DatabaseArgs(place, region.database, network, keys, clients, self._worldwide, self._primary), self._opts
         )
         self._primary = self._primary or database
+        part: Literal["PRIMARY", "SECONDARY"] = "PRIMARY" if region.role == "active" else "SECONDARY"
+        Edge(EdgeArgs(place, region.edge, network, keys, cluster.group_id, part), self._opts)
         if region.cache:
             Cache(CacheArgs(place, region.cache, network, keys, clients), self._opts)
         if region.queue:
