@@ -31,6 +31,10 @@ FACTS: dict[str, tuple[str, ...]] = {
     "vpc/securityGroupIngressRule:SecurityGroupIngressRule": ("description",),
     "lb/listener:Listener": ("port", "protocol", "sslPolicy"),
     "route53/record:Record": ("name", "failoverRoutingPolicies.type"),
+    "ec2clientvpn/endpoint:Endpoint": ("clientCidrBlock", "authenticationOptions.type"),
+    "ec2/vpnConnection:VpnConnection": ("tunnel1IkeVersions", "presharedKeyStorage"),
+    "sesv2/emailIdentity:EmailIdentity": ("emailIdentity",),
+    "pinpoint/smsvoicev2PhoneNumber:Smsvoicev2PhoneNumber": ("isoCountryCode", "numberType", "messageType"),
     "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
 }
 

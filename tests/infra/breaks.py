@@ -9,6 +9,10 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+PEOPLE = "ec2clientvpn/endpoint:Endpoint"
+SITE = "ec2/vpnConnection:VpnConnection"
+SET = "sesv2/configurationSet:ConfigurationSet"
+NUMBER = "pinpoint/smsvoicev2PhoneNumber:Smsvoicev2PhoneNumber"
 BALANCER = "lb/loadBalancer:LoadBalancer"
 ACL = "wafv2/webAcl:WebAcl"
 LOGGING = "wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
@@ -184,6 +188,41 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
     "buckets-keep-and-forget": (
         without("s3/bucketVersioning:BucketVersioning", BUCKET),
         without("s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", BUCKET),
+    ),
+    "people-come-by-name": (
+        put(PEOPLE, "authenticationOptions", [{"type": "certificate-authentication"}]),
+        unset(PEOPLE, "connectionLogOptions"),
+        unset(PEOPLE, "disconnectOnSessionTimeout"),
+        unset("ec2clientvpn/authorizationRule:AuthorizationRule", "accessGroupId"),
+    ),
+    "tunnels-are-strong": (
+        unset(SITE, "presharedKeyStorage"),
+        unset(SITE, "tunnel1IkeVersions"),
+        unset(SITE, "tunnel2Phase1DhGroupNumbers"),
+        put(SITE, "tunnel1Phase2DhGroupNumbers", [2, 20]),
+        unset(SITE, "tunnel2Phase2EncryptionAlgorithms"),
+        put(SITE, "tunnel1Phase1IntegrityAlgorithms", ["SHA1"]),
+        put(SITE, "tunnel1PresharedKey", "x"),
+    ),
+    "mail-leaves-by-tls": (
+        unset(SET, "deliveryOptions"),
+        put(SET, "deliveryOptions.tlsPolicy", "OPTIONAL"),
+        unset("sesv2/emailIdentity:EmailIdentity", "dkimSigningAttributes"),
+    ),
+    "objections-are-heard": (
+        without("sesv2/configurationSetEventDestination:ConfigurationSetEventDestination", SET, "marketing"),
+        unset(SET, "suppressionOptions"),
+        unset(NUMBER, "optOutListName"),
+        unset(NUMBER, "selfManagedOptOutsEnabled"),
+    ),
+    "events-are-kept": (
+        unset("sqs/queue:Queue", "kmsMasterKeyId"),
+        unset("sns/topic:Topic", "kmsMasterKeyId"),
+        unset("sqs/queue:Queue", "redrivePolicy", "mail-events"),
+    ),
+    "events-come-from-whom-we-know": (
+        unset("sns/topic:Topic", "policy"),
+        put("sqs/queue:Queue", "policy", grants("sqs:SendMessage", "x")),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

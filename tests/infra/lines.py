@@ -22,6 +22,9 @@ CACHE = "herold_infra/aws/cache.py"
 QUEUE = "herold_infra/aws/queue.py"
 EDGE = "herold_infra/aws/edge.py"
 BUCKETS = "herold_infra/aws/bucket.py"
+VPN = "herold_infra/aws/vpn.py"
+MAIL = "herold_infra/aws/mail.py"
+TOPIC = "herold_infra/aws/topic.py"
 NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
@@ -78,6 +81,14 @@ LINES: dict[str, Line] = {
     "buckets-are-private": Line(BUCKETS, "        restrict_public_buckets=True,\n", "", "edge-log"),
     "buckets-are-encrypted": Line(BUCKETS, "_only_tls(name), *plan", "*plan", "edge-log"),
     "buckets-keep-and-forget": Line(BUCKETS, '"status": "Enabled"}', '"status": "Suspended"}', "edge-log"),
+    "people-come-by-name": Line(VPN, "                access_group_id=allowed,\n", "", "people"),
+    "tunnels-are-strong": Line(VPN, "            tunnel2_phase1_dh_group_numbers=GROUPS,\n", "", "-site"),
+    "mail-leaves-by-tls": Line(MAIL, '            delivery_options={"tls_policy": "REQUIRE"},\n', "", "mail-marketing"),
+    "objections-are-heard": Line(MAIL, '"BOUNCE", "COMPLAINT", "DELIVERY"', '"BOUNCE", "DELIVERY"', "mail-"),
+    "events-are-kept": Line(TOPIC, "        redrive_policy=redrive,\n", "", "mail-events"),
+    "events-come-from-whom-we-know": Line(
+        TOPIC, '                {"StringEquals": {"aws:SourceAccount": place.account}},\n', "", "mail-events"
+    ),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

@@ -6,7 +6,19 @@ import importlib
 
 from herold_policies.rule import RULES, Rule
 
-MODULES = ("buckets", "cluster", "edge", "data", "network", "keys", "identity", "logs", "protection")
+MODULES = (
+    "buckets",
+    "cluster",
+    "edge",
+    "messages",
+    "ways_in",
+    "data",
+    "network",
+    "keys",
+    "identity",
+    "logs",
+    "protection",
+)
 
 
 def all_rules() -> tuple[Rule, ...]:

@@ -18,6 +18,9 @@ STATEFUL = (
     "elasticache/replicationGroup:ReplicationGroup",
     "mq/broker:Broker",
     "secretsmanager/secret:Secret",
+    "sqs/queue:Queue",
+    "sesv2/emailIdentity:EmailIdentity",
+    "pinpoint/smsvoicev2OptOutList:Smsvoicev2OptOutList",
     "s3/bucket:Bucket",
     "lb/loadBalancer:LoadBalancer",
 )

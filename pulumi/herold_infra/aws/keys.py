@@ -104,4 +104,15 @@ def build_key_policy(place: Place, data: Data) -> str:
                 {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": place.arn("logs", "log-group:*")}},
             )
         )
+    if data is Data.PERSONAL:
+        # Events of mail hold addresses: what publishes them, and what passes them on, comes as itself.
+        statements.append(
+            Statement(
+                "UseForEvents",
+                USE,
+                ("*",),
+                {"Service": ["ses.amazonaws.com", "sns.amazonaws.com"]},
+                {"StringEquals": {"aws:SourceAccount": place.account}},
+            )
+        )
     return build_document(*statements)

@@ -42,6 +42,7 @@ class Network(Component):
         self.application = self._ids(subnets, Zone.APPLICATION)
         self.data = self._ids(subnets, Zone.DATA)
         tables = self._make_routes(subnets)
+        self.application_tables = tuple(table.id for table in tables[Zone.APPLICATION])
         private = [table.id for table in tables[Zone.APPLICATION] + tables[Zone.DATA]]
         make_endpoints(self, self._place, self.vpc_id, self.cidr, private, self.application)
         self._close_data_zone()

@@ -11,7 +11,10 @@ from herold_infra.aws.cache import CacheSettings
 from herold_infra.aws.cluster_settings import ClusterSettings
 from herold_infra.aws.database_settings import DatabaseSettings
 from herold_infra.aws.edge import EdgeSettings
+from herold_infra.aws.mail import MailSettings
 from herold_infra.aws.queue import QueueSettings
+from herold_infra.aws.sms import SmsSettings
+from herold_infra.aws.vpn import VpnSettings
 from herold_infra.settings import Settings
 
 
@@ -24,8 +27,11 @@ class RegionSettings(Settings):
     cluster: ClusterSettings
     database: DatabaseSettings
     edge: EdgeSettings
-    # A standby has neither: what they hold is rebuilt from the ledger.
+    vpn: VpnSettings
+    # A standby has none of these: what they hold is rebuilt from the ledger, and mail leaves by one region.
     cache: CacheSettings | None = None
+    mail: MailSettings | None = None
+    sms: SmsSettings | None = None
     queue: QueueSettings | None = None
 
 
@@ -40,8 +46,11 @@ class StackSettings(Settings):
     def _one_active(self) -> Self:
         if [region.role for region in self.regions].count("active") != 1:
             raise ValueError("regions: exactly one must be active")
-        if any(region.role == "active" and not (region.cache and region.queue) for region in self.regions):
-            raise ValueError("regions: the active one needs a cache and a queue")
+        if any(
+            region.role == "active" and not (region.cache and region.queue and region.mail and region.sms)
+            for region in self.regions
+        ):
+            raise ValueError("regions: the active one needs a cache, a queue, mail and sms")
         if len({region.name for region in self.regions}) != len(self.regions):
             raise ValueError("regions: one is named twice")
         if len({region.network.cidr for region in self.regions}) != len(self.regions):

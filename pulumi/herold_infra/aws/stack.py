@@ -12,10 +12,13 @@ from herold_infra.aws.cluster import Cluster, ClusterArgs
 from herold_infra.aws.database import Database, DatabaseArgs
 from herold_infra.aws.edge import Edge, EdgeArgs
 from herold_infra.aws.keys import Keys
+from herold_infra.aws.mail import Mail, MailArgs
 from herold_infra.aws.network import Network, NetworkArgs
 from herold_infra.aws.place import Place
 from herold_infra.aws.queue import Queue, QueueArgs
 from herold_infra.aws.settings import RegionSettings, StackSettings
+from herold_infra.aws.sms import Sms, SmsArgs
+from herold_infra.aws.vpn import Vpn, VpnArgs
 from herold_infra.aws.worldwide import make_worldwide_database
 
 
@@ -52,6 +55,11 @@ class Stack:
         self._primary = self._primary or database
         part: Literal["PRIMARY", "SECONDARY"] = "PRIMARY" if region.role == "active" else "SECONDARY"
         Edge(EdgeArgs(place, region.edge, network, keys, cluster.group_id, part), self._opts)
+        Vpn(VpnArgs(place, region.vpn, network, keys), self._opts)
+        if region.mail:
+            Mail(MailArgs(place, region.mail, keys), self._opts)
+        if region.sms:
+            Sms(SmsArgs(place, region.sms), self._opts)
         if region.cache:
             Cache(CacheArgs(place, region.cache, network, keys, clients), self._opts)
         if region.queue:
