@@ -9,6 +9,7 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+FUNCTION = "lambda/function:Function"
 PEOPLE = "ec2clientvpn/endpoint:Endpoint"
 SITE = "ec2/vpnConnection:VpnConnection"
 SET = "sesv2/configurationSet:ConfigurationSet"
@@ -223,6 +224,33 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
     "events-come-from-whom-we-know": (
         unset("sns/topic:Topic", "policy"),
         put("sqs/queue:Queue", "policy", grants("sqs:SendMessage", "x")),
+    ),
+    "functions-are-bounded": (
+        unset(FUNCTION, "runtime"),
+        put(FUNCTION, "runtime", "python3.9"),
+        unset(FUNCTION, "timeout"),
+        unset(FUNCTION, "reservedConcurrentExecutions"),
+        unset(FUNCTION, "deadLetterConfig"),
+        unset(FUNCTION, "kmsKeyArn"),
+        unset(FUNCTION, "loggingConfig"),
+    ),
+    "schedules-lose-nothing": (
+        unset("scheduler/schedule:Schedule", "target.deadLetterConfig"),
+        unset("scheduler/schedule:Schedule", "target.retryPolicy"),
+        unset("scheduler/schedule:Schedule", "kmsKeyArn"),
+    ),
+    "silence-is-an-alarm": (
+        unset("cloudwatch/metricAlarm:MetricAlarm", "treatMissingData"),
+        unset("cloudwatch/metricAlarm:MetricAlarm", "alarmActions"),
+    ),
+    "secrets-are-kept": (
+        unset("secretsmanager/secret:Secret", "kmsKeyId"),
+        unset("secretsmanager/secret:Secret", "recoveryWindowInDays"),
+    ),
+    "secrets-rotate": (
+        without("secretsmanager/secretRotation:SecretRotation", "secretsmanager/secret:Secret"),
+        unset("secretsmanager/secretRotation:SecretRotation", "rotationRules"),
+        unset("secretsmanager/secret:Secret", "tags", "queue"),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

@@ -25,6 +25,7 @@ BUCKETS = "herold_infra/aws/bucket.py"
 VPN = "herold_infra/aws/vpn.py"
 MAIL = "herold_infra/aws/mail.py"
 TOPIC = "herold_infra/aws/topic.py"
+HEART = "herold_infra/aws/heartbeat.py"
 NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
@@ -89,6 +90,13 @@ LINES: dict[str, Line] = {
     "events-come-from-whom-we-know": Line(
         TOPIC, '                {"StringEquals": {"aws:SourceAccount": place.account}},\n', "", "mail-events"
     ),
+    "functions-are-bounded": Line(HEART, "            reserved_concurrent_executions=1,\n", "", "heartbeat"),
+    "schedules-lose-nothing": Line(HEART, '                "dead_letter_config": {"arn": dead},\n', "", "heartbeat"),
+    "silence-is-an-alarm": Line(HEART, '            treat_missing_data="breaching",\n', "", "heartbeat"),
+    "secrets-are-kept": Line(
+        "herold_infra/aws/password.py", "        kms_key_id=keys.credential.arn,\n", "", "administrator"
+    ),
+    "secrets-rotate": Line("herold_infra/aws/rotation.py", "DAYS = 30", "DAYS = 400", "1-ledger"),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

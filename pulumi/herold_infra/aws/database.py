@@ -15,6 +15,7 @@ from herold_infra.aws.network import Network
 from herold_infra.aws.password import make_password
 from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.aws.proxy import make_proxy
+from herold_infra.aws.rotation import make_rotation
 from herold_infra.component import Component
 
 ENGINE = rds.EngineType.AURORA_POSTGRESQL
@@ -65,6 +66,7 @@ class Database(Component):
         self.identifier, self.arn, self.reader = cluster.cluster_identifier, cluster.arn, cluster.reader_endpoint
         self.endpoint = cluster.endpoint
         if self.secret_arn is not None:
+            make_rotation(self, self._place, args.network, args.keys, cluster, group, self.secret_arn)
             self.endpoint = make_proxy(
                 self, self._place, args.network, args.keys, cluster, group, self.secret_arn, args.clients
             )

@@ -26,7 +26,7 @@ USE = (
 GRANT = ("kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant")
 # AWS services that encrypt for us with the key of a class, by the endpoint that they come through.
 SERVICES = {
-    Data.OPERATIONAL: ("sqs", "sns", "lambda", "ec2", "es", "aps", "grafana", "s3"),
+    Data.OPERATIONAL: ("sqs", "sns", "lambda", "ec2", "es", "aps", "grafana", "s3", "scheduler"),
     Data.PERSONAL: ("rds", "elasticache", "mq", "ec2", "s3", "sqs"),
     Data.CREDENTIAL: ("secretsmanager",),
     Data.ARCHIVE: ("backup", "s3", "cloudtrail", "rds"),
@@ -102,6 +102,15 @@ def build_key_policy(place: Place, data: Data) -> str:
                 ("*",),
                 {"Service": [f"logs.{place.region}.amazonaws.com"]},
                 {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": place.arn("logs", "log-group:*")}},
+            )
+        )
+        statements.append(
+            Statement(
+                "UseForAlarms",
+                USE,
+                ("*",),
+                {"Service": ["cloudwatch.amazonaws.com", "sns.amazonaws.com"]},
+                {"StringEquals": {"aws:SourceAccount": place.account}},
             )
         )
     if data is Data.PERSONAL:

@@ -28,8 +28,13 @@ class Password:
     value: pulumi.Output[str]
 
 
-def make_password(owner: Component, place: Place, thing: str, user: str, keys: Keys) -> Password:
-    """A secret `{"username", "password"}`. What it holds is changed by rotation, never by a later `up`."""
+def make_password(
+    owner: Component, place: Place, thing: str, user: str, keys: Keys, *, runbook: str | None = None
+) -> Password:
+    """A secret `{"username", "password"}`. What it holds is changed by rotation, never by a later `up`.
+
+    `runbook`: how people change it, where nothing rotates it; its tag says so to the policies.
+    """
     secret = secretsmanager.Secret(
         place.logical(thing),
         region=place.region,
@@ -37,7 +42,7 @@ def make_password(owner: Component, place: Place, thing: str, user: str, keys: K
         description=f"Administrator of {thing}; no workload of Herold uses it",
         kms_key_id=keys.credential.arn,
         recovery_window_in_days=RECOVERY_DAYS,
-        tags=place.tags(thing, Data.CREDENTIAL),
+        tags=place.tags(thing, Data.CREDENTIAL) | ({"herold:rotation": runbook} if runbook else {}),
         opts=owner.kept(),
     )
     drawn = pulumi.Output.secret(json.dumps({"username": user, "password": secrets.token_urlsafe(BYTES)}))

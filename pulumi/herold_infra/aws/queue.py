@@ -19,6 +19,8 @@ from herold_infra.settings import Settings
 
 PORT = 5671
 ENGINE = "RABBITMQ"
+# AWS has no rotation for a broker; how it is done by hand is written there.
+RUNBOOK = "docs/how-to/change-a-brokers-password.md"
 ADMINISTRATOR = "herold-administrator"
 # A consumer that keeps a message for half an hour is dead.
 CONFIGURATION = "consumer_timeout = 1800000\nquorum_queue.property_equivalence.relaxed_checks_on_redeclaration = true\n"
@@ -48,7 +50,7 @@ class Queue(Component):
     def __init__(self, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Queue", args.place.logical("queue"), opts)
         self._args, self._place = args, args.place
-        password = make_password(self, args.place, "queue-administrator", ADMINISTRATOR, args.keys)
+        password = make_password(self, args.place, "queue-administrator", ADMINISTRATOR, args.keys, runbook=RUNBOOK)
         broker = self._make_broker(password.value)
         self.secret_arn, self.arn = password.secret_arn, broker.arn
         self.endpoint = broker.instances.apply(

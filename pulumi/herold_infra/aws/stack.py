@@ -10,7 +10,8 @@ import pulumi_aws as aws
 from herold_infra.aws.cache import Cache, CacheArgs
 from herold_infra.aws.cluster import Cluster, ClusterArgs
 from herold_infra.aws.database import Database, DatabaseArgs
-from herold_infra.aws.edge import Edge, EdgeArgs
+from herold_infra.aws.edge import HEALTH, Edge, EdgeArgs
+from herold_infra.aws.heartbeat import Heartbeat, HeartbeatArgs
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.mail import Mail, MailArgs
 from herold_infra.aws.network import Network, NetworkArgs
@@ -56,6 +57,8 @@ class Stack:
         part: Literal["PRIMARY", "SECONDARY"] = "PRIMARY" if region.role == "active" else "SECONDARY"
         Edge(EdgeArgs(place, region.edge, network, keys, cluster.group_id, part), self._opts)
         Vpn(VpnArgs(place, region.vpn, network, keys), self._opts)
+        url = f"https://{region.edge.domain}{HEALTH}"
+        Heartbeat(HeartbeatArgs(place, url, keys, region.edge.log_days), self._opts)
         if region.mail:
             Mail(MailArgs(place, region.mail, keys), self._opts)
         if region.sms:

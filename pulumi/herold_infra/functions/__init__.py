@@ -1,0 +1,1 @@
+"""What runs in AWS Lambda: one module a function, with nothing but Python's own library."""
