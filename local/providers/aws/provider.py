@@ -5,16 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import threading
-from typing import Any
 
 from local.providers import wire
-from local.providers.aws import calls, identity, shapes
+from local.providers.aws import calls, identity, made_up, shapes
 from local.providers.server import Mistake
 from local.providers.wire import Properties
-
-# What it makes up must not look like something real: the account number of AWS's own examples.
-ACCOUNT = "123456789012"
-REGION = "eu-central-1"
 
 
 class Aws:
@@ -51,7 +46,11 @@ class Aws:
         outputs = dict(inputs)
         for key, field in shapes.outputs_of(kind).items():
             if key not in outputs:
-                outputs[key] = wire.UNKNOWN if preview else _made_up(kind, key, made, field)
+                outputs[key] = wire.UNKNOWN if preview else made_up.value(kind, key, made, field)
+            elif isinstance(outputs[key], dict) and not wire.is_special(outputs[key]):
+                # AWS fills in what was left out inside of it, too.
+                inner = made_up.missing(kind, key, made, field, outputs[key], preview=preview)
+                outputs[key] = {**outputs[key], **inner}
         return made, {key: value for key, value in outputs.items() if value is not None}
 
     def must_replace(self, kind: str, changed: set[str]) -> set[str]:
@@ -61,18 +60,3 @@ class Aws:
     def answer(self, token: str, arguments: Properties) -> Properties:
         """The programs ask AWS nothing, so that a preview is the same everywhere."""
         raise KeyError(token)
-
-
-def _made_up(kind: str, key: str, made: str, field: shapes.Field) -> Any:
-    if key == "arn" or key.endswith("Arn"):
-        service = kind.split(":")[1].partition("/")[0]
-        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{made}"
-    if not field.required:
-        return None
-    if str in field.members:
-        return f"{made}-{key}"
-    if int in field.members or float in field.members:
-        return 1
-    if bool in field.members:
-        return False
-    return None

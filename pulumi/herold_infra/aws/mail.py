@@ -90,9 +90,7 @@ class Mail(Component):
             opts=self.kept(),
         )
         for number in range(DKIM_TOKENS):
-            token = identity.dkim_signing_attributes.tokens.apply(
-                lambda tokens, number=number: str(tokens[number]) if tokens else f"token-{number}"
-            )
+            token = _token(identity, number)
             name = token.apply(lambda text: f"{text}._domainkey.{settings.domain}")
             self._make_record(f"dkim-{number}", name, "CNAME", token.apply(lambda text: f"{text}.dkim.amazonses.com"))
         sender = f"bounce.{settings.domain}"
@@ -119,3 +117,7 @@ class Mail(Component):
             ttl=TTL,
             opts=self.inside(),
         )
+
+
+def _token(identity: sesv2.EmailIdentity, number: int) -> pulumi.Output[str]:
+    return identity.dkim_signing_attributes.apply(lambda signed: str((signed.tokens or [])[number]))

@@ -53,9 +53,7 @@ class Queue(Component):
         password = make_password(self, args.place, "queue-administrator", ADMINISTRATOR, args.keys, runbook=RUNBOOK)
         broker = self._make_broker(password.value)
         self.secret_arn, self.arn = password.secret_arn, broker.arn
-        self.endpoint = broker.instances.apply(
-            lambda instances: str((instances[0].endpoints or [""])[0]) if instances else ""
-        )
+        self.endpoint = broker.instances.apply(lambda instances: str((instances[0].endpoints or [])[0]))
         self.register_outputs({"arn": self.arn, "endpoint": self.endpoint})
 
     def _make_broker(self, password: pulumi.Output[str]) -> mq.Broker:
