@@ -9,6 +9,7 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+TRAIL = "cloudtrail/trail:Trail"
 FUNCTION = "lambda/function:Function"
 PEOPLE = "ec2clientvpn/endpoint:Endpoint"
 SITE = "ec2/vpnConnection:VpnConnection"
@@ -178,7 +179,7 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(BALANCER, "enableDeletionProtection"),
     ),
     "buckets-are-private": (
-        without("s3/bucketPublicAccessBlock:BucketPublicAccessBlock", BUCKET, "edge-log"),
+        without("s3/bucketPublicAccessBlock:BucketPublicAccessBlock", BUCKET, "edge-log", whose="edge-log"),
         unset("s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "restrictPublicBuckets"),
     ),
     "buckets-are-encrypted": (
@@ -251,6 +252,30 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         without("secretsmanager/secretRotation:SecretRotation", "secretsmanager/secret:Secret"),
         unset("secretsmanager/secretRotation:SecretRotation", "rotationRules"),
         unset("secretsmanager/secret:Secret", "tags", "queue"),
+    ),
+    "account-is-trailed": (
+        without(TRAIL, "ec2/vpc:Vpc"),
+        unset(TRAIL, "isMultiRegionTrail"),
+        unset(TRAIL, "enableLogFileValidation"),
+        unset(TRAIL, "kmsKeyId"),
+        unset(TRAIL, "cloudWatchLogsGroupArn"),
+    ),
+    "attacks-are-watched": (
+        without("guardduty/detector:Detector", "ec2/vpc:Vpc", "eu-central-1"),
+        unset("guardduty/detectorFeature:DetectorFeature", "status", blamed="guardduty/detector:Detector"),
+    ),
+    "changes-are-recorded": (
+        without("cfg/recorder:Recorder", "ec2/vpc:Vpc", "eu-central-1"),
+        without("cfg/recorderStatus:RecorderStatus", "ec2/vpc:Vpc", "eu-central-1"),
+        unset("cfg/recorder:Recorder", "recordingGroup"),
+    ),
+    "regions-are-judged": (
+        without("securityhub/standardsSubscription:StandardsSubscription", "ec2/vpc:Vpc", "eu-central-1-audit-pci-dss"),
+    ),
+    "account-is-closed": (
+        without("ebs/encryptionByDefault:EncryptionByDefault", "ec2/vpc:Vpc", "eu-central-1"),
+        without("s3/accountPublicAccessBlock:AccountPublicAccessBlock", "ec2/vpc:Vpc"),
+        unset("s3/accountPublicAccessBlock:AccountPublicAccessBlock", "blockPublicAcls"),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

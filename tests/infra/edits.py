@@ -23,8 +23,8 @@ def _instead(graph: Graph, node: Node) -> tuple[Graph, str]:
     return replace(graph, nodes=nodes), node.name
 
 
-def unset(kind: str, path: str, name: str = "") -> Edit:
-    """Without a property, as if nobody had written it. `a[0].b` goes into lists."""
+def unset(kind: str, path: str, name: str = "", *, blamed: str | None = None) -> Edit:
+    """Without a property, as if nobody had written it. `a[0].b` goes into lists. `blamed`: as with `put`."""
 
     def edit(graph: Graph) -> tuple[Graph, str]:
         node = _first(graph, kind, name)
@@ -34,7 +34,8 @@ def unset(kind: str, path: str, name: str = "") -> Edit:
         for key in way:
             place = place[key]
         del place[last]
-        return _instead(graph, replace(node, inputs=inputs))
+        broken, own = _instead(graph, replace(node, inputs=inputs))
+        return broken, _first(graph, blamed, name).name if blamed else own
 
     return edit
 
@@ -65,13 +66,13 @@ def unprotect(kind: str, name: str = "") -> Edit:
     return edit
 
 
-def without(kind: str, blamed: str, name: str = "") -> Edit:
-    """Without all resources of a kind; `blamed` is the kind of the resource that lacks them."""
+def without(kind: str, blamed: str, name: str = "", *, whose: str = "") -> Edit:
+    """Without all resources of a kind. `blamed`: the kind of what lacks them; `whose`: a part of its name."""
 
     def edit(graph: Graph) -> tuple[Graph, str]:
         _first(graph, kind, name)
         nodes = tuple(node for node in graph.nodes if node.kind != f"aws:{kind}" or name not in node.name)
-        return replace(graph, nodes=nodes), _first(graph, blamed, "").name
+        return replace(graph, nodes=nodes), _first(graph, blamed, whose).name
 
     return edit
 

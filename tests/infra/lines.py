@@ -26,6 +26,7 @@ VPN = "herold_infra/aws/vpn.py"
 MAIL = "herold_infra/aws/mail.py"
 TOPIC = "herold_infra/aws/topic.py"
 HEART = "herold_infra/aws/heartbeat.py"
+AUDIT = "herold_infra/aws/audit.py"
 NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
@@ -97,6 +98,11 @@ LINES: dict[str, Line] = {
         "herold_infra/aws/password.py", "        kms_key_id=keys.credential.arn,\n", "", "administrator"
     ),
     "secrets-rotate": Line("herold_infra/aws/rotation.py", "DAYS = 30", "DAYS = 400", "1-ledger"),
+    "account-is-trailed": Line(AUDIT, "            enable_log_file_validation=True,\n", "", "trail"),
+    "attacks-are-watched": Line(AUDIT, '"RDS_LOGIN_EVENTS", ', "", "audit"),
+    "changes-are-recorded": Line(AUDIT, '"all_supported": True', '"all_supported": False', "audit"),
+    "regions-are-judged": Line(AUDIT, "pci-dss/v/4.0.1", "pci-dss/v/3.2.1", "vpc"),
+    "account-is-closed": Line(AUDIT, "                ignore_public_acls=True,\n", "", "audit"),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

@@ -7,6 +7,7 @@ import importlib
 from herold_policies.rule import RULES, Rule
 
 MODULES = (
+    "audit",
     "buckets",
     "cluster",
     "edge",

@@ -22,11 +22,12 @@ STATEFUL = (
     "sesv2/emailIdentity:EmailIdentity",
     "pinpoint/smsvoicev2OptOutList:Smsvoicev2OptOutList",
     "s3/bucket:Bucket",
+    "cloudtrail/trail:Trail",
     "lb/loadBalancer:LoadBalancer",
 )
 # Where personal data of people in the EU may be: no transfer to a third country takes place.
 REGIONS = ("eu-central-1", "eu-west-1")
-WORLDWIDE = ("iam/", "route53/", "budgets/")
+WORLDWIDE = ("iam/", "route53/", "budgets/", "s3/accountPublicAccessBlock:")
 
 
 @rule(

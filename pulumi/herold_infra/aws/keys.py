@@ -113,6 +113,17 @@ def build_key_policy(place: Place, data: Data) -> str:
                 {"StringEquals": {"aws:SourceAccount": place.account}},
             )
         )
+    if data is Data.ARCHIVE:
+        # The account's history: they write it as themselves.
+        statements.append(
+            Statement(
+                "UseForAudit",
+                USE,
+                ("*",),
+                {"Service": ["cloudtrail.amazonaws.com", "config.amazonaws.com"]},
+                {"StringEquals": {"aws:SourceAccount": place.account}},
+            )
+        )
     if data is Data.PERSONAL:
         # Events of mail hold addresses: what publishes them, and what passes them on, comes as itself.
         statements.append(

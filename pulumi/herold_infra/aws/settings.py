@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from herold_infra.aws.addresses import NetworkSettings
+from herold_infra.aws.audit import AuditSettings
 from herold_infra.aws.cache import CacheSettings
 from herold_infra.aws.cluster_settings import ClusterSettings
 from herold_infra.aws.database_settings import DatabaseSettings
@@ -27,6 +28,7 @@ class RegionSettings(Settings):
     cluster: ClusterSettings
     database: DatabaseSettings
     edge: EdgeSettings
+    audit: AuditSettings
     vpn: VpnSettings
     # A standby has none of these: what they hold is rebuilt from the ledger, and mail leaves by one region.
     cache: CacheSettings | None = None

@@ -7,6 +7,7 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
+from herold_infra.aws.audit import Audit, AuditArgs
 from herold_infra.aws.cache import Cache, CacheArgs
 from herold_infra.aws.cluster import Cluster, ClusterArgs
 from herold_infra.aws.database import Database, DatabaseArgs
@@ -59,6 +60,7 @@ class Stack:
         Vpn(VpnArgs(place, region.vpn, network, keys), self._opts)
         url = f"https://{region.edge.domain}{HEALTH}"
         Heartbeat(HeartbeatArgs(place, url, keys, region.edge.log_days), self._opts)
+        Audit(AuditArgs(place, region.audit, keys, region.role == "active"), self._opts)
         if region.mail:
             Mail(MailArgs(place, region.mail, keys), self._opts)
         if region.sms:
