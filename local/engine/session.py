@@ -5,10 +5,12 @@ State, plugins and credentials of the person who calls it are left alone: everyt
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from local.cluster.layout import CHECKOUT
-from local.command import CommandFailed, run
+from local.command import CommandFailed
 from local.engine.tools import Engine
 
 PACK = CHECKOUT / "policies" / "crossguard"
@@ -29,10 +31,16 @@ PASSPHRASE = "only for previews with stand-ins"  # noqa: S105
 
 @dataclass(frozen=True)
 class Judged:
-    """What the engine said: its exit code and all of its words."""
+    """What the engine said: its exit code, its answer and its complaints."""
 
     code: int
-    text: str
+    said: str
+    complained: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of its words."""
+        return self.said + self.complained
 
     @property
     def ok(self) -> bool:
@@ -95,12 +103,6 @@ class Session:
         """Make it, on the stand-ins."""
         return self._judged("up", "--yes", "--skip-preview", *_policies(pack))
 
-    def plan(self) -> dict[str, Any]:
-        """The preview as the engine's JSON. Raises CommandFailed when the program or the provider refuses."""
-        plan = json.loads(self._pulumi("preview", "--json"))
-        assert isinstance(plan, dict)
-        return plan
-
     def state(self) -> dict[str, Any]:
         """The state, as it is stored."""
         state = json.loads(self._pulumi("stack", "export"))
@@ -108,21 +110,37 @@ class Session:
         return state
 
     def _judged(self, *words: str) -> Judged:
-        command = [str(self.engine.pulumi), *words, "--stack", self.stack, "--non-interactive", "--color", "never"]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-            cwd=self._work,
-            env=self._environ(),
-        )
-        return Judged(done.returncode, done.stdout + done.stderr)
+        return self._call(*words, "--stack", self.stack, "--non-interactive", "--color", "never")
 
     def _pulumi(self, *words: str) -> str:
-        arguments = words if words[:2] == ("stack", "init") else (*words, "--stack", self.stack)
-        return run([self.engine.pulumi, *arguments], seconds=SECONDS, environ=self._environ(), folder=self._work)
+        judged = self._call(*words, *(() if words[:2] == ("stack", "init") else ("--stack", self.stack)))
+        if not judged.ok:
+            raise CommandFailed(f"pulumi {' '.join(words[:2])} ended with {judged.code}\n{judged.text}")
+        return judged.said
+
+    def _call(self, *words: str) -> Judged:
+        """The engine in a session of its own: what it started goes with it when its time is over."""
+        with subprocess.Popen(
+            [str(self.engine.pulumi), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self._work,
+            env=self._environ(),
+            start_new_session=True,
+        ) as process:
+            try:
+                said, complained = process.communicate(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                raise CommandFailed(f"pulumi {words[0]} did not end within {SECONDS:.0f} s") from None
+            finally:
+                # Nothing is left of it after a normal end; after an abort its plugins would stay. They have groups of
+                # their own, but share its session.
+                for pid in _members(process.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        return Judged(process.returncode, said, complained)
 
     def _environ(self) -> dict[str, str]:
         # Whatever points at a real account stays out.
@@ -140,6 +158,16 @@ class Session:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
         }
+
+
+def _members(session: int) -> list[int]:
+    """The processes of a session."""
+    members = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            if os.getsid(int(folder.name)) == session:
+                members.append(int(folder.name))
+    return members
 
 
 def _policies(pack: Path | None) -> Sequence[str]:

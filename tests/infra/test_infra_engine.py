@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from local.cluster.layout import CHECKOUT
-from local.engine.session import Judged, Session
+from local.engine.session import CommandFailed, Judged, Session
 from local.engine.tools import Engine, find_engine
 
 from herold_policies.catalogue import all_rules
@@ -43,7 +43,7 @@ def broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory, request: py
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             judged = _preview_broken(engine, tmp_path_factory)
-            kept.write_text(json.dumps([judged.code, judged.text]))
+            kept.write_text(json.dumps([judged.code, judged.said, judged.complained]))
     return Judged(*json.loads(kept.read_text()))
 
 
@@ -81,6 +81,23 @@ def test_what_was_made_has_no_secret_in_clear_and_a_second_time_changes_nothing(
     assert again.ok, again.text
     changed = [word for word in ("to create", "to update", "to delete", "to replace") if word in again.text]
     assert changed == [], again.text
+
+
+def test_an_engine_whose_time_is_over_leaves_no_process_behind(
+    production: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.engine.session.SECONDS", 2.0)
+    with pytest.raises(CommandFailed, match="did not end within 2 s"):
+        production.preview()
+    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, str(production.folder))]
+    assert left == []
+
+
+def _mentions(path: Path, words: str) -> bool:
+    try:
+        return words.encode() in path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _bare_secrets(resource: dict[str, object]) -> bool:

@@ -9,7 +9,7 @@ from pulumi_aws import cfg, cloudtrail, cloudwatch, ebs, guardduty, iam, s3, sec
 from pydantic import Field
 
 from herold_infra.aws.bucket import BucketPlan, bucket_name, make_bucket
-from herold_infra.aws.documents import Statement, build_document
+from herold_infra.aws.documents import Condition, Statement, build_document
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.place import Data, Place
 from herold_infra.component import Component
@@ -64,10 +64,10 @@ class Audit(Component):
     def _make_bucket(self) -> s3.Bucket:
         place = self._place
         name = f"arn:aws:s3:::{bucket_name(place, 'audit')}"
-        ours = {"StringEquals": {"aws:SourceAccount": place.account}}
+        ours: Condition = {"StringEquals": {"aws:SourceAccount": place.account}}
         services = {"Service": ["cloudtrail.amazonaws.com", "config.amazonaws.com"]}
-        looked = Statement("Look", ("s3:GetBucketAcl", "s3:ListBucket"), (name,), services, {**ours})
-        written = Statement("Write", ("s3:PutObject",), (f"{name}/AWSLogs/{place.account}/*",), services, {**ours})
+        looked = Statement("Look", ("s3:GetBucketAcl", "s3:ListBucket"), (name,), services, ours)
+        written = Statement("Write", ("s3:PutObject",), (f"{name}/AWSLogs/{place.account}/*",), services, ours)
         plan = BucketPlan("audit", Data.ARCHIVE, self._args.settings.days, self._args.keys.archive, (looked, written))
         return make_bucket(self, place, plan)
 
