@@ -65,12 +65,13 @@ def test_with_the_operator_dead_the_read_service_holds_within_two_seconds(
     began = time.monotonic()
     said = olga.must("hold", "hello", *REASON, "-o", "json").json
     print(f"\nhold with the operator dead: {said['seconds']} s, with the process {time.monotonic() - began:.1f} s")
-    assert (said["held"], said["by"]) == (True, "readService")
+    assert (said["held"], said["by"], said["operatorConfirmed"]) == (True, "readService", False)
     assert said["seconds"] < WITHIN
     (found,) = active_holds(platform.connection)
     assert found.id == said["hold"]
     words = olga.must("hold", "hello", *REASON)
-    assert "the operator has not confirmed, the read service did it" in words.out
+    assert f"{TEAM}/hello is held: " in words.out
+    assert "the operator has not confirmed in 2 s: the read service put the hold into the ledger" in words.err
     assert len(active_holds(platform.connection)) == 1
 
     said = olga("release", "hello")
@@ -91,7 +92,7 @@ def test_a_status_that_is_older_than_the_truth_confirms_nothing(platform: Platfo
     (found,) = active_holds(platform.connection)
     release(platform.connection, found.id, actor="somebody")
     said = olga.must("hold", "hello", *REASON, "-o", "json").json
-    assert said["by"] == "readService"
+    assert (said["by"], said["operatorConfirmed"]) == ("readService", False)
     assert [each.reason for each in active_holds(platform.connection)] == ["wrong price"]
 
 
