@@ -6,7 +6,7 @@ Each step looks at what is there: a second `up` keeps keys and passwords, and ch
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, SENDERS_NAMESPACE
-from local.cluster.logins import Login, build_logins, build_script
+from local.cluster.logins import Login, build_bindings, build_logins, build_script
 from local.cluster.ours import Item, apply_ours
 from local.cluster.platform import build_manifest
 from local.cluster.progress import Progress, wait_until
@@ -46,9 +46,10 @@ def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progres
         logins = build_logins(build_brands())
         passwords = add_passwords(kubectl, logins)
     with progress.step("the ledger has its schema"):
-        make_database(kubectl, logins, passwords)
+        as_administrator(kubectl, build_script(logins, passwords))
         apply_ours(kubectl, [job])
         wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
+        as_administrator(kubectl, build_bindings(logins))
     with progress.step("the operator and the read service work"):
         apply_ours(kubectl, build_deployed(image))
         for name in (OPERATOR, READER):
@@ -167,11 +168,10 @@ def add_passwords(kubectl: Kubectl, logins: Iterable[Login]) -> dict[str, str]:
     return passwords
 
 
-def make_database(kubectl: Kubectl, logins: Iterable[Login], passwords: Mapping[str, str]) -> None:
-    """The ledger's database and its logins, unless they are there; passwords are those of the secrets."""
+def as_administrator(kubectl: Kubectl, script: str) -> None:
+    """Run SQL in the platform's PostgreSQL; it stops at the first error."""
     psql = ("psql", "-h", "/tmp", "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-")  # noqa: S108 -- in the pod
-    words = ("exec", "-i", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", *psql)
-    kubectl(*words, given=build_script(logins, passwords))
+    kubectl("exec", "-i", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", *psql, given=script)
 
 
 def _dkim_key() -> str:

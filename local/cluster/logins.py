@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
 
+from herold.ledger.logins import ALL_BRANDS, build_binding, build_login
 from herold.ledger.roles import ROLES, build_database_grants, build_groups
 
 DATABASE = OWNER = "herold"
@@ -18,12 +19,16 @@ HOST = f"postgres.{PLATFORM_NAMESPACE}.svc.cluster.local"
 
 @dataclass(frozen=True)
 class Login:
-    """`secret` in `namespace` has its `url` and `password`; `roles` are those of herold.ledger.roles."""
+    """`secret` in `namespace` has its `url` and `password`; `roles` are those of herold.ledger.roles.
+
+    The rows of its `brands` exist for it. The owner of the schema has neither: it may all.
+    """
 
     name: str
     secret: str
     namespace: str
     roles: tuple[str, ...]
+    brands: tuple[str, ...] = (ALL_BRANDS,)
 
     def data(self, password: str) -> dict[str, str]:
         """What its Secret holds."""
@@ -40,14 +45,10 @@ def build_logins(brands: Iterable[str]) -> tuple[Login, ...]:
         Login("pod_reader", "herold-database-reader", platform, ("reader",)),
         Login("pod_contacts", "herold-database-contacts", platform, ("contacts",)),
         *(
-            Login(f"pod_worker_{brand}", f"herold-database-worker-{brand}", SENDERS_NAMESPACE, ("worker",))
+            Login(_worker(brand), f"herold-database-worker-{brand}", SENDERS_NAMESPACE, ("worker",), (brand,))
             for brand in sorted(brands)
         ),
     )
-
-
-# What still needs more than its role has: it works as the owner for as long.
-AS_OWNER = ("operator", "builder", "worker")
 
 
 # For psql, which runs each answer of \gexec as a statement, and quotes names and passwords itself.
@@ -72,17 +73,19 @@ def build_script(logins: Iterable[Login], passwords: Mapping[str, str]) -> str:
     lines += [f"\\set database {DATABASE}", f"\\set owner {OWNER}", _MAKE_DATABASE]
     lines += [f"{statement};" for statement in build_database_grants(DATABASE, OWNER)]
     for login in logins:
-        if login.name == OWNER:
-            continue
-        groups = [role.group for role in ROLES if role.name in login.roles]
-        others = [role.group for role in ROLES if role.name not in login.roles]
-        as_owner = bool(set(login.roles) & set(AS_OWNER))
-        (groups if as_owner else others).append(OWNER)
-        lines += [
-            f'GRANT CONNECT ON DATABASE {DATABASE} TO "{login.name}";',
-            f'GRANT {", ".join(groups)} TO "{login.name}";',
-            f'REVOKE {", ".join(others)} FROM "{login.name}";',
-            # What it makes must be the owner's.
-            f'ALTER ROLE "{login.name}" ' + (f"SET role = {OWNER};" if as_owner else "RESET role;"),
-        ]
+        roles = [role for role in ROLES if role.name in login.roles]
+        if roles:
+            lines += [f"{each};" for each in build_login(login.name, roles, database=DATABASE, verifier=None)]
+            # Whatever it was before, the owner it is not.
+            lines += [f"REVOKE {OWNER} FROM {login.name};", f"ALTER ROLE {login.name} RESET ALL;"]
     return "\n".join(lines) + "\n"
+
+
+def build_bindings(logins: Iterable[Login]) -> str:
+    """For psql, in the ledger's database once it has its schema: which brands' rows exist for whom."""
+    statements = [each for login in logins if login.roles for each in build_binding(login.name, login.brands)]
+    return "\n".join([f"\\connect {DATABASE}", "BEGIN;", *(f"{each};" for each in statements), "COMMIT;", ""])
+
+
+def _worker(brand: str) -> str:
+    return f"pod_worker_{brand.replace('-', '_')}"

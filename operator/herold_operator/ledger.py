@@ -262,9 +262,7 @@ def read_run(connection: Connection, run_id: int) -> RunView | None:
 
 def regress(connection: Connection, why: str) -> None:
     """Stop all claims: the ledger knows less than was seen of it."""
-    connection.execute(
-        "UPDATE installation SET regressed_at = now(), regressed_why = %s WHERE regressed_at IS NULL", (why[:500],)
-    )
+    connection.execute("SELECT ledger_regress(%s)", (why,))
 
 
 def started_by_us(connection: Connection) -> set[int]:

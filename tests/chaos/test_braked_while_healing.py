@@ -21,14 +21,14 @@ def test_a_slot_that_was_braked_after_its_last_message_sends_again(
         proxied(postgres_server, database) as (proxy, url),
     ):
         run_id = world.start(world.campaign())
-        proxy.stop_at("SET faults = 0", "answered")
+        proxy.stop_at("worker_heal_lane(", "answered")
         world.worker(database_url=url)
         healing = proxy.wait_hit()
         before = len(world.accepted())
         assert 0 < before < 250
         held = hold(world.connection, "Everything", "", reason="test", actor="test")
         for _ in range(2):  # the second look begins after the first was acted upon
-            proxy.stop_at("FROM braked(", "answered")
+            proxy.stop_at("FROM worker_braked(", "answered")
             proxy.wait_hit().release()
         healing.release()
         wait_until(lambda: world.status(run_id).sent == before, "the receipt is recorded")

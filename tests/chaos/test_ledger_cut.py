@@ -22,7 +22,7 @@ def end_all(world: Rig) -> int:
 
 
 @pytest.mark.parametrize("point", ["before", "sent", "answered"])
-@pytest.mark.parametrize("statement", ["FROM claim(", "record_then_claim("])
+@pytest.mark.parametrize("statement", ["FROM worker_claim(", "worker_record_then_claim("])
 def test_a_worker_cut_off_at_a_statement_loses_and_repeats_nothing(
     database: str, postgres_server: EmbeddedServer, statement: str, point: Point
 ) -> None:

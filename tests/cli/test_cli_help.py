@@ -14,7 +14,7 @@ from cli.world import World, hello
 from herold.cli import main
 from herold.cli.command import Command, Group
 from herold.cli.deliveries import STATES
-from herold.cli.reference import PAGE, reference_page
+from herold.cli.reference import PAGES
 from herold.cli.root import herold
 from herold.ledger import deliveries
 
@@ -45,8 +45,9 @@ def test_every_command_has_help_and_an_example_that_begins_with_it(
     assert all(option.help for option in options if option.name != "what")
 
 
-def test_the_reference_page_is_current() -> None:
-    assert (ROOT / PAGE).read_text("utf-8") == reference_page(), "run: python -m herold.cli.reference"
+def test_the_reference_pages_are_current() -> None:
+    for name, page in PAGES.items():
+        assert (ROOT / name).read_text("utf-8") == page(), "run: python -m herold.cli.reference"
 
 
 def test_outcomes_to_choose_from_are_those_of_the_ledger() -> None:

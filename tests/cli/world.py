@@ -125,7 +125,7 @@ class World:
         with self.ledger() as connection:
             tables = connection.execute(
                 "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'herold'::regnamespace "
-                "AND c.relkind = 'r' ORDER BY 1"
+                "AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1"
             ).fetchall()
             counted: dict[str, int] = {}
             for (table,) in tables:

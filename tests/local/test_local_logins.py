@@ -9,7 +9,7 @@ import psycopg
 import yaml
 from local.cluster.herold import build_brands, build_migration, build_operator
 from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
-from local.cluster.logins import OWNER, build_logins, build_script
+from local.cluster.logins import build_bindings, build_logins, build_script
 
 from e2e.cluster import build_import
 from e2e.people import Crowd
@@ -19,6 +19,8 @@ from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
 from herold_operator.workers import build_worker_deployment
 from parts.campaigns import small_campaign
+from parts.logins import opened
+from parts.postgres import fresh_database
 
 LOGINS = build_logins({"shop", "travel"})
 IMAGE = "localhost/herold:0123456789ab"
@@ -81,6 +83,17 @@ def test_psql_makes_them_and_a_second_time_changes_nothing(any_postgres_server: 
     assert made[0] == made[1]
     assert [row[0] for row in made[0]] == sorted(login.name for login in LOGINS if login.roles)
     assert {(row[1], row[2]) for row in made[0]} == {(False, True)}
-    assert {name: set(groups) - {OWNER} for name, _, _, groups in made[0]} == {
+    assert {name: set(groups) for name, _, _, groups in made[0]} == {
         login.name: {f"herold_{role}" for role in login.roles} for login in LOGINS if login.roles
     }
+
+
+def test_a_worker_sees_its_brand_and_every_other_workload_all(any_postgres_server: EmbeddedServer) -> None:
+    with fresh_database(any_postgres_server) as url, opened(url) as connection:
+        script = build_bindings(LOGINS).splitlines()
+        assert script[0] == "\\connect herold"
+        for _ in range(2):
+            connection.execute("\n".join(script[1:]).encode())
+        bound = dict(connection.execute("SELECT role, array_agg(brand) FROM brand_role GROUP BY 1").fetchall())
+    assert bound == {login.name: list(login.brands) for login in LOGINS if login.roles}
+    assert {login.brands for login in LOGINS if login.roles == ("worker",)} == {("shop",), ("travel",)}

@@ -1,4 +1,4 @@
-"""Logins of a test: members of the roles that workloads have, made for one test and gone after it."""
+"""Logins of a test: with the roles that workloads have and the brands that they see; gone after the test."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from contextlib import contextmanager
 from psycopg.conninfo import make_conninfo
 
 from herold.ledger.database import Connection, connect
-from herold.ledger.roles import Role
+from herold.ledger.logins import grant_login
+from herold.ledger.roles import Role, apply_grants
 
 
 @contextmanager
-def login(owner: Connection, *roles: Role, attributes: str = "") -> Iterator[str]:
-    """Connection string of a new login that is a member of `roles`, for the database of `owner`, a superuser."""
+def login(owner: Connection, *roles: Role, brands: tuple[str, ...] = ("*",)) -> Iterator[str]:
+    """Connection string of a new login for the database of `owner`, whose user is a superuser."""
+    assert apply_grants(owner) == []
     name = f"t_{uuid.uuid4().hex[:16]}"
-    database = owner.info.dbname
-    owner.execute(f"CREATE ROLE {name} LOGIN {attributes}".encode())
+    assert grant_login(owner, name, roles, brands, password=None) == []
     try:
-        owner.execute(f"GRANT CONNECT ON DATABASE {database} TO {name}".encode())
-        for role in roles:
-            owner.execute(f"GRANT {role.group} TO {name}".encode())
         # The servers of tests trust whoever reaches their socket, whose folder is private.
         yield make_conninfo(owner.info.dsn, user=name)
     finally:
@@ -37,3 +35,10 @@ def opened(url: str) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def logged_in(owner: Connection, *roles: Role, brands: tuple[str, ...] = ("*",)) -> Iterator[Connection]:
+    """A connection of a new login."""
+    with login(owner, *roles, brands=brands) as url, opened(url) as connection:
+        yield connection

@@ -8,7 +8,7 @@ from chaos.rig import Rig, rig_on
 from herold.processes.embedded import EmbeddedServer
 from parts.ledger_proxy import Point, proxied
 
-CLAIM, RECEIPT = "FROM claim(", "record_then_claim("
+CLAIM, RECEIPT = "FROM worker_claim(", "worker_record_then_claim("
 
 
 def finish(world: Rig, run_id: int) -> None:

@@ -171,11 +171,12 @@ class SegmentSql:
 
 
 def subject_sql(brand: str, topic: str, channel: str, parameters: Parameters) -> str:
-    """The number of a subject of consent; null, which equals nothing, while nobody was asked yet."""
-    return (
-        f"(SELECT id FROM consent_subject WHERE brand = {parameters.add(brand, 'text')} "  # noqa: S608 - placeholders
-        f"AND topic = {parameters.add(topic, 'text')} AND channel = {parameters.add(channel, 'text')})"
-    )
+    """The number of a subject of consent; null, which equals nothing, while nobody was asked yet.
+
+    The ledger refuses (psycopg.errors.InsufficientPrivilege) a brand that the login does not see.
+    """
+    named = ", ".join(parameters.add(each, "text") for each in (brand, topic, channel))
+    return f"(SELECT subject_of({named}))"
 
 
 def _nothing_matches(asked: EventCondition | OrderCondition) -> bool:

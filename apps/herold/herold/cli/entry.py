@@ -83,6 +83,11 @@ def _unexpected(program: str, error: Exception) -> int:
         print_exception(error)
         return ExitCode.INTERNAL
     hint = f"{DEBUG_VARIABLE}={DEBUG} shows where it comes from"
+    refused = _refusal_of_the_ledger(error)
+    if refused is not None:
+        hint = "docs/reference/database-roles.md says who may do this"
+        _say(program, f"the ledger refuses this login: {refused}", hint=hint)
+        return ExitCode.REFUSED
     if _is_of_the_ledger(error):
         _say(program, f"the ledger did not answer ({type(error).__name__})", hint=f"try again; {hint}")
         return ExitCode.TEMPORARY
@@ -98,6 +103,14 @@ def _unexpected(program: str, error: Exception) -> int:
 def _is_of_the_ledger(error: Exception) -> bool:
     psycopg = sys.modules.get("psycopg")  # not imported: then nobody asked the ledger
     return psycopg is not None and isinstance(error, psycopg.OperationalError)
+
+
+def _refusal_of_the_ledger(error: Exception) -> str | None:
+    """Which right is missing. PostgreSQL names objects there, and no values."""
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return None
+    return str(error.diag.message_primary)
 
 
 def _say(program: str, message: str, *, hint: str | None = None) -> None:

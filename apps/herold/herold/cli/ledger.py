@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 
 from herold.cli.command import Group, as_format, confirm, with_actor, with_yes
-
-if TYPE_CHECKING:
-    from herold.settings import Settings
+from herold.cli.logins import grant, revoke, roles
 
 
 @click.group("ledger", cls=Group, examples=("herold ledger migrate", "herold ledger check"))
@@ -54,45 +51,6 @@ def migrate() -> None:
     if undone:
         note("the database roles are not complete, and this user may not make them; the owner of the schema may all")
         note("  hint: a DBA runs `herold ledger roles --sql | psql`, then run herold ledger migrate again")
-
-
-@ledger.command("roles", examples=("herold ledger roles", "herold ledger roles --sql | psql -d herold"))
-@click.option("--sql", "as_sql", is_flag=True, help="Print what a DBA must run where the owner may not make roles.")
-@as_format("table", "json")
-def roles(format_: str, *, as_sql: bool) -> None:
-    """The database roles, one for each kind of workload; docs/reference/database-roles.md has what each may.
-
-    They are groups that can't log in. A login gets its rights from one of them: GRANT herold_worker TO its_name.
-    """
-    from herold.cli.output import print_json, print_table
-    from herold.ledger.roles import ROLES, build_groups, missing_groups
-    from herold.processes.ledger import open_ledger
-    from herold.settings import read_settings
-
-    settings = read_settings()
-    if as_sql:
-        click.echo(build_groups(), nl=False)
-        for statement in _database_statements(settings):
-            click.echo(f"{statement};")
-        return
-    with open_ledger(settings) as opened:
-        missing = missing_groups(opened.connection)
-    rows = [{"role": role.group, "work": role.work, "present": role.group not in missing} for role in ROLES]
-    if format_ == "json":
-        print_json(rows)
-    else:
-        print_table(("ROLE", "PRESENT", "WORK"), [(row["role"], row["present"], row["work"]) for row in rows])
-
-
-def _database_statements(settings: Settings) -> list[str]:
-    """What the owner of the database does, where the settings name one."""
-    from psycopg.conninfo import conninfo_to_dict
-
-    from herold.ledger.roles import build_database_grants
-
-    named = conninfo_to_dict(settings.database_url) if settings.database_url else {}
-    database, owner = named.get("dbname"), named.get("user")
-    return build_database_grants(str(database), str(owner)) if database and owner else []
 
 
 @ledger.command("check", examples=("herold ledger check", "herold ledger check -o json"))
@@ -151,3 +109,7 @@ def accept(reason: str, actor: str, *, yes: bool) -> None:
         confirm(f"{told} Take it as it is, and send from it?", yes=yes)
         accept_ledger(opened.connection, settings.fence_file, actor=actor, reason=reason)
     click.echo("accepted: workers send from this ledger again")
+
+
+for each in (roles, grant, revoke):
+    ledger.add_command(each)

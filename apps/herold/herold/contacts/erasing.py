@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from herold.contacts.finding import Who, find
+from herold.contacts.finding import Who, check_sees_all, find
 from herold.contacts.staging import sql, take_turn
 from herold.contacts.subjects import CHANNEL
 from herold.contacts.tombstones import tombstone
@@ -37,10 +37,12 @@ def erase(connection: Connection, who: Who, *, key: bytes, actor: str, reason: s
 
     `suppress` keeps the hash of the address as a suppression (reason Erased), so that a later import under another id
     can't have it mailed; a suppression that is there already stays in any case. `actor` and `reason` go to the audit:
-    keep personal data out of them. Raises NotFound, Refused (see find), Temporary while an import is at work.
+    keep personal data out of them. Raises NotFound, Refused (see find; BoundToBrands), Temporary while an import is at
+    work.
     """
     try:
         with connection.transaction():
+            check_sees_all(connection, "an erasure")
             take_turn(connection)
             return _erase(connection, find(connection, who, key=key), key, actor, reason, suppress)
     except psycopg.errors.LockNotAvailable:

@@ -96,7 +96,7 @@ def import_events(
                 taken, added = taken + found[0], added + found[1]
                 on_progress(taken)
     if added >= BATCH_ROWS:
-        connection.execute("ANALYZE event")
+        connection.execute("SELECT analyze_people('event')")
     return HistoryResult(read, added, 0, taken - added, rejected.counts.total(), dict(rejected.counts))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from herold.contacts.finding import Who, find
+from herold.contacts.finding import Who, check_sees_all, find
 from herold.contacts.rejects import Format
 from herold.contacts.rows import FIELDS
 from herold.contacts.spreadsheet import guarded
@@ -28,10 +28,11 @@ def export_contact(connection: Connection, who: Who, out: BinaryIO, *, key: byte
 
     Keys: contact, endpoints, suppressions, consents (the whole log), events, purchases, deliveries with their outcomes.
     One snapshot, row by row: memory does not grow with the person's history. The reading is audited. Raises NotFound,
-    Refused (see find).
+    Refused (see find; BoundToBrands).
     """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        check_sees_all(connection, "an answer about one person")
         id_ = find(connection, who, key=key)
         connection.execute(
             "INSERT INTO audit (actor, action, target) VALUES (%s, 'ExportContact', %s)", (actor, f"contact {id_}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from herold.audience.addresses import address_hash, normalise
 from herold.contacts.tombstones import tombstone
 from herold.errors import InvalidInput, Mistake, NotFound, Refused
-from herold.ledger.database import Connection
+from herold.ledger.database import Connection, one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,16 @@ class MailAddress:
 
 
 Who = ContactId | ExternalId | MailAddress
+
+
+def check_sees_all(connection: Connection, what: str) -> None:
+    """What must be done for all brands is not done for some. Raises Refused."""
+    if not one(connection, "SELECT sees_all()")[0]:
+        raise Refused(
+            "BoundToBrands",
+            f"this login sees some brands only, and {what} would be left unfinished in the others",
+            hint="use a login that is bound to every brand (herold ledger grant … --brand '*')",
+        )
 
 
 def find(connection: Connection, who: Who, *, key: bytes) -> int:

@@ -93,7 +93,7 @@ def import_contacts(
                 totals += _merge(connection, after, after + batch_rows, source, now, rejected)
                 on_progress(totals["created"] + totals["updated"] + totals["unchanged"])
     if totals["created"] + totals["updated"] + totals["added"] >= _ANALYZE_FROM:
-        connection.execute("ANALYZE contact, endpoint, consent, consent_current")
+        connection.execute("SELECT analyze_people('contact', 'endpoint', 'consent', 'consent_current')")
     refused = rejected.counts["ConsentNotNewer"]
     return ImportResult(
         read=read,

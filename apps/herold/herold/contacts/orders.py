@@ -86,7 +86,7 @@ def import_orders(
                 totals += Counter(taken=taken, added=added, updated=updated)
                 on_progress(totals["taken"])
     if totals["added"] >= BATCH_ROWS:
-        connection.execute("ANALYZE purchase")
+        connection.execute("SELECT analyze_people('purchase')")
     unchanged = totals["taken"] - totals["added"] - totals["updated"] + superseded
     return HistoryResult(
         read, totals["added"], totals["updated"], unchanged, rejected.counts.total(), dict(rejected.counts)

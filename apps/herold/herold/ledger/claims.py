@@ -75,9 +75,9 @@ _CLAIM = "%s::uuid, %s::bigint, %s::int2, %s::int, %s::int"
 _COLUMNS = (
     "status, wait_ms, window_id, run_id, open_ms, positions, attempts, contact_ids, addresses, locales, attributes"
 )
-_RECORD_SQL = f"SELECT record({_RECORD})"
-_CLAIM_SQL = f"SELECT {_COLUMNS} FROM claim({_CLAIM})"  # noqa: S608
-_BOTH_SQL = f"SELECT {_COLUMNS} FROM record_then_claim({_RECORD}, {_CLAIM})"  # noqa: S608
+_RECORD_SQL = f"SELECT worker_record({_RECORD})"
+_CLAIM_SQL = f"SELECT {_COLUMNS} FROM worker_claim({_CLAIM})"  # noqa: S608
+_BOTH_SQL = f"SELECT {_COLUMNS} FROM worker_record_then_claim({_RECORD}, {_CLAIM})"  # noqa: S608
 
 
 async def exchange(connection: AsyncConnection, receipt: Receipt | None, claim: Claim) -> Window | Nothing:
@@ -116,7 +116,7 @@ class OpenWindow:
 async def own_windows(connection: AsyncConnection, worker: UUID, slot: int) -> list[OpenWindow]:
     """Windows of one slot of a worker that wait for their receipt."""
     rows = await connection.execute(
-        "SELECT id, run_id, slot, positions, attempts FROM send_window WHERE worker_id = %s AND slot = %s ORDER BY id",
+        "SELECT id, run_id, slot, positions, attempts FROM worker_windows(%s) WHERE slot = %s ORDER BY id",
         (worker, slot),
     )
     return [OpenWindow(*row) for row in await rows.fetchall()]

@@ -17,6 +17,7 @@ AsyncConnection = psycopg.AsyncConnection[TupleRow]
 MIGRATIONS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (1, "the ledger", ("schema.sql", "functions.sql")),
     (2, "tasks, and runs that are built side by side", ("tasks.sql", "months.sql")),
+    (3, "brands, and what a worker may do", ("brands.sql", "workers.sql")),
 )
 SCHEMA_VERSION = MIGRATIONS[-1][0]
 

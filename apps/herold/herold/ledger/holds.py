@@ -71,11 +71,4 @@ def active_holds(connection: Connection) -> list[Hold]:
 
 async def hold_run(connection: AsyncConnection, run_id: int, *, reason: str) -> None:
     """Hold a run's campaign by itself, until a person releases it; once for the same reason."""
-    await connection.execute(
-        """INSERT INTO hold (scope, target, reason, actor)
-           SELECT 'Campaign', ru.namespace || '/' || ru.name, %(reason)s, 'herold' FROM run ru
-           WHERE ru.id = %(run)s AND NOT EXISTS (
-               SELECT FROM hold h WHERE h.released_at IS NULL AND h.scope = 'Campaign' AND h.reason = %(reason)s
-               AND h.target = ru.namespace || '/' || ru.name)""",
-        {"run": run_id, "reason": reason[:500]},
-    )
+    await connection.execute("SELECT worker_hold_run(%s, %s)", (run_id, reason))

@@ -114,12 +114,8 @@ class Fence:
     windows: int
 
 
-_FENCE: LiteralString = """
-    SELECT s.system_identifier, c.timeline_id, coalesce(pg_sequence_last_value('send_window_id_seq'), 0)
-    FROM pg_control_system() s, pg_control_checkpoint() c"""
-_REGRESSED: LiteralString = (
-    "UPDATE installation SET regressed_at = now(), regressed_why = %s WHERE regressed_at IS NULL"
-)
+_FENCE: LiteralString = "SELECT system, timeline, windows FROM ledger_fence()"
+_REGRESSED: LiteralString = "SELECT ledger_regress(%s)"
 
 
 def read_fence(connection: Connection) -> Fence:

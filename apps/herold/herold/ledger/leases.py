@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
 
 from herold.ledger.claims import OpenWindow
 from herold.ledger.database import AsyncConnection
@@ -23,55 +27,39 @@ class Lease:
 
 async def register(connection: AsyncConnection, worker: UUID, *, host: str, pid: int) -> int:
     """Begin a lease; its epoch."""
-    await connection.execute(
-        "INSERT INTO worker (id, host, pid, expires_at) VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 s')",
-        (worker, host, pid, TTL_SECONDS),
-    )
-    return 1
+    row = await connection.execute("SELECT worker_begin(%s, %s, %s, %s)", (worker, host, pid, TTL_SECONDS))
+    return int(await _value(row))
 
 
 async def renew(connection: AsyncConnection, worker: UUID, epoch: int) -> bool:
     """Prolong the lease, also an expired one that nobody took. False: it was taken, and nothing more may be begun."""
-    done = await connection.execute(
-        """UPDATE worker SET expires_at = clock_timestamp() + %s * interval '1 s'
-           WHERE id = %s AND epoch = %s AND ended_at IS NULL""",
-        (TTL_SECONDS, worker, epoch),
-    )
-    return done.rowcount == 1
+    return bool(await _value(await connection.execute("SELECT worker_renew(%s, %s, %s)", (worker, epoch, TTL_SECONDS))))
 
 
-async def end(connection: AsyncConnection, worker: UUID, epoch: int) -> None:
-    """The normal end: the worker holds no window any more."""
-    await connection.execute(
-        "UPDATE worker SET ended_at = clock_timestamp() WHERE id = %s AND epoch = %s AND ended_at IS NULL "
-        "AND NOT EXISTS (SELECT FROM send_window WHERE worker_id = worker.id)",
-        (worker, epoch),
-    )
+async def end(connection: AsyncConnection, worker: UUID, epoch: int) -> bool:
+    """The normal end: the worker holds no window any more. False when it does: somebody has to take it over."""
+    return bool(await _value(await connection.execute("SELECT worker_end(%s, %s)", (worker, epoch))))
 
 
 async def others(connection: AsyncConnection, worker: UUID) -> list[Lease]:
-    """Leases of all other workers that have not ended, and of ended ones that left windows."""
-    rows = await connection.execute(
-        """SELECT id, epoch, expires_at::text || '/' || epoch, expires_at < clock_timestamp() FROM worker
-           WHERE id <> %s
-             AND (ended_at IS NULL OR EXISTS (SELECT FROM send_window w WHERE w.worker_id = worker.id))""",
-        (worker,),
-    )
+    """Leases of other workers that this one may take: not ended, or ended with windows left."""
+    rows = await connection.execute("SELECT id, epoch, version, expired FROM worker_others(%s)", (worker,))
     return [Lease(*row) for row in await rows.fetchall()]
 
 
 async def take(connection: AsyncConnection, lease: Lease) -> list[OpenWindow] | None:
     """End another worker's lease, unless it was renewed meanwhile (None). Its windows, to be settled by the taker."""
     async with connection.transaction():
-        done = await connection.execute(
-            """UPDATE worker SET epoch = epoch + 1, ended_at = coalesce(ended_at, clock_timestamp())
-               WHERE id = %s AND expires_at::text || '/' || epoch = %s""",
-            (lease.worker, lease.version),
-        )
-        if done.rowcount == 0:
+        taken = await connection.execute("SELECT worker_take(%s, %s)", (lease.worker, lease.version))
+        if not await _value(taken):
             return None
         rows = await connection.execute(
-            "SELECT id, run_id, slot, positions, attempts FROM send_window WHERE worker_id = %s ORDER BY id",
-            (lease.worker,),
+            "SELECT id, run_id, slot, positions, attempts FROM worker_windows(%s) ORDER BY id", (lease.worker,)
         )
         return [OpenWindow(*row) for row in await rows.fetchall()]
+
+
+async def _value(cursor: AsyncCursor[TupleRow]) -> Any:
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0]

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psycopg
+
 from herold.ledger.database import Connection, one
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A group. `rights` are GRANTs without their grantee; `database` are rights on the database itself."""
+    """A group. `work` and `never` are for people: what it is for, and what it can't do even when it is compromised.
+
+    `rights` are GRANTs without their grantee; `database` are rights on the database itself.
+    """
 
     name: str
     work: str
+    never: str
     rights: tuple[str, ...]
     database: tuple[str, ...] = ()
 
@@ -29,8 +35,15 @@ class Role:
 
 _PEOPLE = "contact, endpoint, event, purchase, consent_subject, consent_current, suppression"
 _QUEUE = "sender, sender_day, lane, run, run_zone, chunk, retry, send_window, tally, run_counts, worker, hold, audit"
-# Every process asks first whose ledger this is, and of which version.
-_ALL = ("USAGE ON SCHEMA herold", "SELECT ON migration, installation")
+# Every process asks first whose ledger this is, and of which version; policies ask whom a session works for.
+_ALL = (
+    "USAGE ON SCHEMA herold",
+    "SELECT ON migration, installation",
+    "EXECUTE ON FUNCTION sees_all(), sees_any(), sees_brand(text), my_brands(), my_senders(), my_subjects(), "
+    "subject_of(text, text, text), audit_run(text, jsonb)",
+)
+# A fence that is found broken stops everything: that may whoever looks at it.
+_FENCE = "EXECUTE ON FUNCTION ledger_fence(), ledger_regress(text)"
 _HOLD = "INSERT (scope, target, reason, actor, expires_at) ON hold"
 _AUDIT = "INSERT (actor, action, target, detail) ON audit"
 _SENDERS = (
@@ -39,11 +52,34 @@ _SENDERS = (
     "INSERT (sender_id, name, domains, per_second), UPDATE (domains, per_second) ON lane",
     "INSERT (sender_id, day, allowed), UPDATE (allowed), DELETE ON sender_day",
 )
+_RECEIPT = "integer, bigint, integer[], smallint[], text[], smallint[], text[], text[], integer[]"
+_ASK = "uuid, bigint, smallint, integer, integer"
 
-WORKER = Role("worker", "claims windows, sends them, records what became of them", _ALL)
+WORKER = Role(
+    "worker",
+    "claims windows, sends them, records what became of them",
+    "read people beyond the windows that it claims, lift a brake, say that a run is over before the books balance",
+    (
+        *_ALL,
+        _FENCE,
+        # What is sent, in whose name and over which route; and whether a new brake is to be obeyed.
+        "SELECT (id, sender_id, resolved) ON run",
+        "SELECT (id, namespace, name, brand, spec) ON sender",
+        "SELECT (id, sender_id, name) ON lane",
+        "SELECT (id, scope) ON hold",
+        "EXECUTE ON FUNCTION worker_begin(uuid, text, integer, double precision), "
+        "worker_renew(uuid, bigint, double precision), worker_end(uuid, bigint), worker_windows(uuid), "
+        "worker_others(uuid), worker_take(uuid, text)",
+        f"EXECUTE ON FUNCTION worker_claim({_ASK}), worker_record({_RECEIPT}), "
+        f"worker_record_then_claim({_RECEIPT}, {_ASK})",
+        "EXECUTE ON FUNCTION worker_lanes(), worker_braked(integer[]), worker_pause_lane(integer, text, boolean), "
+        "worker_heal_lane(integer), worker_hold_run(integer, text), worker_sweep(), worker_close(integer)",
+    ),
+)
 BUILDER = Role(
     "builder",
     "counts and freezes audiences",
+    "change people, consents or suppressions, record outcomes, release a hold",
     (
         *_ALL,
         f"SELECT ON {_PEOPLE}, {_QUEUE}, delivery",
@@ -54,7 +90,7 @@ BUILDER = Role(
         "UPDATE (suspended, planned, left_out, first_due_at, start_by) ON run",
         "INSERT ON run_zone, delivery, chunk",
         "SELECT, UPDATE (started_at, finished_at, resolved, outcome) ON task",
-        "EXECUTE ON FUNCTION make_months(), new_run_id(), run_month(timestamptz)",
+        "EXECUTE ON FUNCTION make_months(), new_run_id(), seed_contact(text, bytea, text, text)",
         _HOLD,
         _AUDIT,
     ),
@@ -62,13 +98,18 @@ BUILDER = Role(
 OPERATOR = Role(
     "operator",
     "brakes, starts, senders, counts",
+    "read people, who got what, or replies of servers; change a run's books; accept a ledger that went backwards",
     (
         *_ALL,
+        _FENCE,
         f"SELECT ON {_QUEUE}",
         *_SENDERS,
+        "UPDATE (paused_until, pause_reason, faults) ON lane",
         "UPDATE (suspended, stopped_at) ON run",
         "UPDATE (released_at, released_by) ON hold",
-        "SELECT, INSERT, UPDATE, DELETE ON task",
+        "SELECT, INSERT (kind, namespace, name, occurrence, digest, resolved, suspended, requested_by), "
+        "UPDATE (digest, turn, resolved, suspended, requested_by, requested_at, started_at, finished_at, outcome), "
+        "DELETE ON task",
         _HOLD,
         _AUDIT,
     ),
@@ -76,11 +117,13 @@ OPERATOR = Role(
 READER = Role(
     "reader",
     "plan, explain, deliveries, report, status; pulls a brake, and says what it read",
-    (*_ALL, f"SELECT ON {_PEOPLE}, {_QUEUE}, delivery, outcome, task", _HOLD, _AUDIT),
+    "change anything else; release a hold; say that it was somebody else",
+    (*_ALL, _FENCE, f"SELECT ON {_PEOPLE}, {_QUEUE}, delivery, outcome, task", _HOLD, _AUDIT),
 )
 CONTACTS = Role(
     "contacts",
     "imports, exports and erases people",
+    "start, stop or release anything; change what was recorded but the text of replies; grant consent without evidence",
     (
         *_ALL,
         f"SELECT ON {_PEOPLE}, consent, run, delivery, outcome",
@@ -91,9 +134,9 @@ CONTACTS = Role(
         "INSERT, UPDATE (at, amount), DELETE ON purchase",
         "INSERT (brand, topic, channel) ON consent_subject",
         "INSERT, DELETE ON consent",
-        "INSERT, UPDATE ON consent_current",
         "INSERT ON suppression",
         "UPDATE (detail) ON outcome",
+        "EXECUTE ON FUNCTION analyze_people(text[])",
         _AUDIT,
     ),
     database=("TEMPORARY",),  # a file is staged before anything of it holds
@@ -128,8 +171,8 @@ def build_grants() -> list[str]:
 
 def build_database_grants(database: str, owner: str) -> list[str]:
     """Statements of the database's owner: nobody connects to it who was not told to, but the schema's `owner`."""
-    name = _quoted(database)
-    grants = [f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {_quoted(owner)}"]
+    name = quoted(database)
+    grants = [f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {quoted(owner)}"]
     grants += [f"GRANT {right} ON DATABASE {name} TO {role.group}" for role in ROLES for right in role.database]
     return [*grants, f"REVOKE ALL ON DATABASE {name} FROM PUBLIC"]
 
@@ -145,25 +188,29 @@ def apply_grants(connection: Connection) -> list[str]:
 
     As the owner of the schema. Running it again changes nothing.
     """
-    database, owner, makes_roles, owns_database = one(
+    database, owner, owns_database = one(
         connection,
-        """SELECT current_database(), current_user, (rolsuper OR rolcreaterole),
-                  pg_has_role((SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')
-           FROM pg_roles WHERE rolname = current_user""",
+        """SELECT current_database(), current_user,
+                  pg_has_role((SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')""",
     )
-    if missing_groups(connection):
-        if not makes_roles:
-            return [build_groups(), *([] if owns_database else build_database_grants(database, owner))]
-        connection.execute(build_groups().encode())
+    if missing_groups(connection) and not try_all(connection, [build_groups()]):
+        return [build_groups(), *([] if owns_database else build_database_grants(database, owner))]
     with connection.transaction():
         connection.execute("SET LOCAL search_path = herold")
-        for statement in build_grants():
+        for statement in (*build_grants(), *(build_database_grants(database, owner) if owns_database else ())):
             connection.execute(statement.encode())
-        if owns_database:
-            for statement in build_database_grants(database, owner):
+    return [] if owns_database else _lacking_on_database(connection, database, owner)
+
+
+def try_all(connection: Connection, statements: list[str]) -> bool:
+    """All of them or, where this user may not, none: False."""
+    try:
+        with connection.transaction():
+            for statement in statements:
                 connection.execute(statement.encode())
-            return []
-    return _lacking_on_database(connection, database, owner)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 def _lacking_on_database(connection: Connection, database: str, owner: str) -> list[str]:
@@ -181,5 +228,6 @@ def _lacking_on_database(connection: Connection, database: str, owner: str) -> l
     return build_database_grants(database, owner) if open_to_all or not told else []
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
     return '"' + name.replace('"', '""') + '"'

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import LiteralString
 
+from herold.errors import Refused
 from herold.ledger.database import AsyncConnection, Connection, one
 from herold.resources.scalars import parse_date, parse_duration, parse_rate
 from herold.resources.sender import SenderProfile
@@ -18,7 +19,7 @@ def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, lis
     """Write the profile; (sender id, lane ids), the default lane first, then in the order of `limits.lanes`.
 
     A lane that the profile no longer names stays, so that deliveries that wait in it go out at the default rate.
-    Nothing is written where nothing changed.
+    Nothing is written where nothing changed. Raises Refused (BrandChanged, SenderOfAnotherBrand).
     """
     spec = sender.spec
     values = {
@@ -29,6 +30,7 @@ def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, lis
         "first": parse_duration(spec.retry.first_delay),
         "longest": parse_duration(spec.retry.max_delay),
     }
+    _check_brand(connection, sender)
     connection.execute(
         """UPDATE sender SET (spec, max_attempts, first_delay, max_delay) = (%(spec)s, %(most)s, %(first)s, %(longest)s)
            WHERE (namespace, name) = (%(namespace)s, %(name)s) AND (spec, max_attempts, first_delay, max_delay)
@@ -43,7 +45,12 @@ def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, lis
                VALUES (%(namespace)s, %(name)s, %(spec)s, %(most)s, %(first)s, %(longest)s) ON CONFLICT DO NOTHING""",
             values,
         )
-        row = one(connection, _SENDER, values)
+        row = connection.execute(_SENDER, values).fetchone()
+    if row is None:
+        name = f"{sender.metadata.namespace}/{sender.metadata.name}"
+        raise Refused(
+            "SenderOfAnotherBrand", f"the ledger has {name} as a sender of a brand that this login does not see"
+        )
     sender_id = int(row[0])
     lanes: list[tuple[str, list[str], str]] = [(DEFAULT_LANE, [], spec.limits.per_second)]
     lanes += [(f"lane/{lane.name}", lane.domains, lane.per_second) for lane in spec.limits.lanes]
@@ -55,6 +62,22 @@ def sync_sender(connection: Connection, sender: SenderProfile) -> tuple[int, lis
     )
     _sync_warm_up(connection, sender_id, sender)
     return sender_id, ids
+
+
+def _check_brand(connection: Connection, sender: SenderProfile) -> None:
+    """Runs are their sender's brand's: with another brand they would become somebody else's."""
+    key = (sender.metadata.namespace, sender.metadata.name)
+    row = connection.execute(
+        """SELECT brand FROM sender s WHERE (namespace, name) = (%s, %s) AND brand <> %s
+           AND EXISTS (SELECT FROM run WHERE sender_id = s.id)""",
+        (*key, sender.spec.brand),
+    ).fetchone()
+    if row is not None:
+        raise Refused(
+            "BrandChanged",
+            f"{'/'.join(key)} has runs of the brand {row[0]}, and is {sender.spec.brand} now",
+            hint="make another SenderProfile for the other brand",
+        )
 
 
 def _sync_lane(connection: Connection, sender_id: int, name: str, domains: list[str], rate: str) -> int:
@@ -86,25 +109,11 @@ def _sync_warm_up(connection: Connection, sender_id: int, sender: SenderProfile)
     )
 
 
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 300.0
-_PERMANENT_PAUSE_SECONDS = 900.0
-
-
 async def fault_lane(connection: AsyncConnection, lane_id: int, *, reason: str, permanent: bool) -> None:
     """Pause a lane for its route's fault: 1 s, 2 s, 4 s … up to 5 min; 15 min when a person must act."""
-    await connection.execute(
-        """UPDATE lane SET faults = least(faults + 1, 30), pause_reason = %s,
-               paused_until = clock_timestamp() + interval '1 s'
-                   * CASE WHEN %s THEN %s ELSE least(%s, %s * power(2, least(faults, 30))) END
-           WHERE id = %s AND (paused_until IS NULL OR paused_until < clock_timestamp())""",
-        (reason, permanent, _PERMANENT_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS, lane_id),
-    )
+    await connection.execute("SELECT worker_pause_lane(%s, %s, %s)", (lane_id, reason, permanent))
 
 
 async def heal_lane(connection: AsyncConnection, lane_id: int) -> None:
     """The lane works again: the next fault starts with the shortest pause."""
-    await connection.execute(
-        "UPDATE lane SET faults = 0, pause_reason = NULL WHERE id = %s AND faults > 0",
-        (lane_id,),
-    )
+    await connection.execute("SELECT worker_heal_lane(%s)", (lane_id,))

@@ -139,9 +139,7 @@ class Worker:
         with contextlib.suppress(psycopg.OperationalError):
             if self._ledger is None or self._ledger.closed:
                 self._ledger = await self._connect()
-            await leases.end(self._ledger, self.worker, self.epoch)
-            left = await self._ledger.execute("SELECT 1 FROM send_window WHERE worker_id = %s LIMIT 1", (self.worker,))
-            self._evidence.close(forget=await left.fetchone() is None)
+            self._evidence.close(forget=await leases.end(self._ledger, self.worker, self.epoch))
             await self._ledger.close()
         self._routes.close()
 
@@ -186,7 +184,7 @@ class Worker:
         """Brakes first, then work."""
         in_hand = sorted({slot.run_id for slot in self._slots if slot.run_id is not None})
         if in_hand:
-            rows = await (await ledger.execute("SELECT run_id FROM braked(%s)", (in_hand,))).fetchall()
+            rows = await (await ledger.execute("SELECT run_id FROM worker_braked(%s)", (in_hand,))).fetchall()
             braked = {row[0] for row in rows}
             for slot in self._slots:
                 if slot.run_id in braked:
@@ -199,7 +197,7 @@ class Worker:
         if self._domain_holds is not None and row[0] > self._domain_holds:
             self._brake_all()  # the next claim leaves the held domain out
         self._domain_holds = row[0]
-        lanes = await (await ledger.execute("SELECT lane_id, sender_id FROM due_lanes()")).fetchall()
+        lanes = await (await ledger.execute("SELECT lane_id, sender_id FROM worker_lanes()")).fetchall()
         await self._name(ledger, [lane for lane, _ in lanes])
         wanted = self._settings.senders
         self._lanes = [(lane, sender) for lane, sender in lanes if not wanted or sender in wanted]
