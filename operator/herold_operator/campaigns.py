@@ -8,29 +8,23 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from herold.ledger.intent import Identity
 from herold.ledger.times import all_zones, due_zones
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold_operator.annotations import ACTOR, BY_ANNOTATION, STOP_ANNOTATION, hold_reason, stop_order
 from herold_operator.conditions import Condition, build_conditions, stamp
+from herold_operator.job_trouble import Trouble
+from herold_operator.jobs import job_name
 from herold_operator.judging import Verdict, sentence
 from herold_operator.ledger import HoldView, LedgerState, RunView
 from herold_operator.reasons import Reason
+from herold_operator.tasks import Refusal, TaskView
 
 BY_ABSENCE = f"{ACTOR}: absence"
 ORPHANED = "Orphaned: the Campaign was deleted"
 VANISHED = "MassDeletion: the Campaign vanished together with many others"
 _REPEAT = "LooksLikeRepeat"
 _RIGHT = "The campaign and everything that it names are right."
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the ledger did not start (or go on with) a run, for this very intent."""
-
-    digest: str
-    reason: Reason
-    message: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +41,7 @@ class Seen:
     ordered: RunView | None  # the run of this campaign, of whatever occurrence, that `stop` names
     verdict: Verdict
     run: RunView | None
+    task: TaskView | None  # that builds the run
     holds: tuple[HoldView, ...]
     ledger: LedgerState
     refusal: Refusal | None
@@ -54,6 +49,18 @@ class Seen:
     starts_at: datetime | None
     status: Mapping[str, Any]
     unmanned: str | None = None  # the namespace where workers of its run should be, and none is
+    trouble: Trouble | None = None  # with the Job of the task
+    waits: bool = False  # for its turn
+
+    @property
+    def identity(self) -> Identity:
+        """Of the run, as the ledger has it."""
+        return self.namespace, self.name, self.occurrence
+
+    @property
+    def is_building(self) -> bool:
+        """Whether its audience is being built, or waits to be."""
+        return self.run is None and (self.waits or (self.task is not None and self.task.is_pending))
 
     @property
     def starts_now(self) -> bool:
@@ -90,18 +97,20 @@ def is_held_as_orphan(holds: tuple[HoldView, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Brakes:
-    """Changes of brakes. `hold`: reasons by actor to put on; `release`: ids; `suspend`: the run's flag; `stop`: the run
+    """Changes of brakes. `hold`: reasons by actor to put on; `release`: ids; `suspend`: the run's flag; `suspend_task`:
+    that of a run that is being built; `stop`: the run
     that is to end for good, and why."""
 
     hold: tuple[tuple[str, str], ...] = ()
     release: tuple[int, ...] = ()
     suspend: bool | None = None
+    suspend_task: tuple[Identity, bool] | None = None
     stop: tuple[int, str] | None = None
 
     @property
     def any(self) -> bool:
         """Whether anything changes."""
-        return bool(self.hold or self.release or self.suspend is not None or self.stop)
+        return any((self.hold, self.release, self.suspend is not None, self.suspend_task, self.stop))
 
 
 def plan_brakes(seen: Seen) -> Brakes:
@@ -124,10 +133,13 @@ def plan_brakes(seen: Seen) -> Brakes:
     suspend = None
     if seen.run is not None and seen.run.is_open and seen.run.stopped_at is None and seen.run.suspended != seen.suspend:
         suspend = seen.suspend
+    task = None
+    if seen.run is None and seen.task is not None and seen.task.is_pending and seen.task.suspended != seen.suspend:
+        task = (seen.identity, seen.suspend)
     stop, ordered = None, seen.ordered
     if ordered is not None and ordered.is_open and ordered.stopped_at is None:
         stop = (ordered.id, (stop_order(seen.stop or "") or (0, ""))[1])
-    return Brakes(tuple(hold), tuple(release), suspend, stop)
+    return Brakes(tuple(hold), tuple(release), suspend, task, stop)
 
 
 def plan_absence(run: RunView, holds: tuple[HoldView, ...], *, many: bool) -> Brakes:
@@ -225,6 +237,10 @@ def _planned(seen: Seen) -> Condition:
         )
     if seen.verdict.resolved is None or seen.refusal is not None:
         return Condition(Reason.NOT_PLANNED, "There is no run.")
+    if seen.waits:
+        return Condition(Reason.BUILDING, "The audience waits for its turn to be built: many are being built now.")
+    if seen.is_building and seen.task is not None:
+        return Condition(Reason.BUILDING, f"The audience is being built by the Job {job_name(seen.task)}.")
     at = "at once" if seen.starts_at in (None, AT_ONCE) else f"at {stamp(seen.starts_at)}"
     return Condition(Reason.SCHEDULED, f"The audience freezes {at}.")
 
@@ -283,6 +299,8 @@ def _degraded(seen: Seen) -> Condition:
         sender = run.sender.partition("/")[2]
         words = f"kubectl describe pods -n {seen.unmanned} -l herold.dev/sender={sender}"
         return Condition(Reason.WORKERS_MISSING, f"Messages are due, and no worker is at work: {words}")
+    if seen.trouble is not None:
+        return Condition(seen.trouble.reason, seen.trouble.message)
     if seen.verdict.mistakes:
         reason = Reason.REFERENCE_NOT_FOUND if seen.verdict.missing else Reason.INVALID_SPEC
         return Condition(Reason.NOT_ACCEPTED, f"It is not valid ({reason}); see the condition Valid.")
@@ -314,7 +332,9 @@ def _state(seen: Seen) -> str:
     if run is None:
         if seen.verdict.mistakes:
             return "Invalid"
-        return "Refused" if seen.refusal is not None else "Scheduled"
+        if seen.refusal is not None:
+            return "Refused"
+        return "Building" if seen.is_building else "Scheduled"
     return "Sending" if run.started_at else "Armed"
 
 

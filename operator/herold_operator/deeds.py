@@ -5,13 +5,16 @@ from __future__ import annotations
 from herold.errors import NotFound
 from herold.ledger.database import Connection
 from herold.ledger.holds import hold_once, release
-from herold.ledger.runs import Started, change_run, start_run
+from herold.ledger.intent import Started, known_run
+from herold.ledger.runs import change_run
 from herold.ledger.senders import sync_sender
+from herold.ledger.tasks import request_task, suspend_task, withdraw_tasks
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR, BY_STOP
 from herold_operator.campaigns import Brakes
-from herold_operator.ledger import RunView, read_run
+from herold_operator.ledger import RunView, read_run, read_task
+from herold_operator.tasks import TaskView
 
 
 def apply_brakes(connection: Connection, campaign: str, run: RunView | None, brakes: Brakes) -> None:
@@ -26,14 +29,43 @@ def apply_brakes(connection: Connection, campaign: str, run: RunView | None, bra
                 continue  # somebody was faster
         if brakes.suspend is not None and run is not None:
             change_run(connection, run.id, "suspend" if brakes.suspend else "resume", actor=ACTOR)
+        if brakes.suspend_task is not None:
+            who, suspended = brakes.suspend_task
+            if not suspend_task(connection, who, suspended=suspended):
+                # It was finished at this very moment.
+                connection.execute(
+                    "UPDATE run SET suspended = %s WHERE (namespace, name, occurrence) = (%s, %s, %s) "
+                    "AND state = 'Open' AND suspended <> %s",
+                    (suspended, *who, suspended),
+                )
         if brakes.stop is not None:
             change_run(connection, brakes.stop[0], "stop", actor=BY_STOP, reason=brakes.stop[1])
 
 
-def start(connection: Connection, resolved: ResolvedCampaign, key: bytes) -> tuple[Started, RunView | None]:
-    """Start the run, or find it; and how it stands. Raises Refused."""
-    started = start_run(connection, resolved, key=key, actor=ACTOR)
-    return started, read_run(connection, started.run_id)
+def ask(connection: Connection, resolved: ResolvedCampaign) -> tuple[Started, RunView] | None:
+    """What the ledger makes of an edit of a campaign that has a run, and how that stands. Raises Refused."""
+    with connection.transaction():
+        known = known_run(connection, resolved)
+        run = read_run(connection, known.run_id) if known is not None else None
+    return (known, run) if known is not None and run is not None else None
+
+
+def request_build(connection: Connection, resolved: ResolvedCampaign) -> TaskView | RunView:
+    """Ask for the audience of a run; the run, when there is one already. Raises Refused."""
+    with connection.transaction():
+        known = known_run(connection, resolved)
+        run = read_run(connection, known.run_id) if known is not None else None
+        if run is not None:
+            return run
+        # Here, so that no other waits for the row while a great audience is built.
+        sync_sender(connection, resolved.sender)
+        task, _ = request_task(connection, "Build", resolved, digest=resolved.intent_digest(), actor=ACTOR)
+        return read_task(connection, task)
+
+
+def withdraw(connection: Connection, namespace: str, name: str) -> None:
+    """Nobody wants what was asked for any more. `name` as the ledger has it."""
+    withdraw_tasks(connection, namespace, name, ("Build",))
 
 
 def sync(connection: Connection, sender: SenderProfile) -> None:

@@ -50,6 +50,8 @@ class EventReason(StrEnum):
     TOO_MANY_RECIPIENTS = "TooManyRecipients"
     NOBODY_TO_REACH = "NobodyToReach"
     START_REFUSED = "StartRefused"
+    AUDIENCE_BUILD_FAILED = "AudienceBuildFailed"
+    AUDIENCE_BUILD_LATE = "AudienceBuildLate"
     STOP_NOT_OBEYED = "StopNotObeyed"
     WORKERS_MISSING = "WorkersMissing"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
@@ -91,6 +93,8 @@ EVENTS: dict[EventReason, Sentence] = {
     EventReason.TOO_MANY_RECIPIENTS: Sentence(_W, "The audience is greater than allowed; nothing was sent."),
     EventReason.NOBODY_TO_REACH: Sentence(_W, "Nobody is left to get it."),
     EventReason.START_REFUSED: Sentence(_W, "The ledger refused to start the run."),
+    EventReason.AUDIENCE_BUILD_FAILED: Sentence(_W, "Its audience can't be built."),
+    EventReason.AUDIENCE_BUILD_LATE: Sentence(_W, "Its audience is not built in time."),
     EventReason.STOP_NOT_OBEYED: Sentence(_W, "A stop was not obeyed:"),
     EventReason.WORKERS_MISSING: Sentence(_W, "Messages are due, and no worker sends them."),
     EventReason.LEDGER_UNAVAILABLE: Sentence(_W, "The ledger does not answer the operator."),
@@ -136,6 +140,8 @@ TOLD: dict[Reason, EventReason] = {
     Reason.TOO_MANY_RECIPIENTS: EventReason.TOO_MANY_RECIPIENTS,
     Reason.NOBODY_TO_REACH: EventReason.NOBODY_TO_REACH,
     Reason.START_REFUSED: EventReason.START_REFUSED,
+    Reason.AUDIENCE_BUILD_FAILED: EventReason.AUDIENCE_BUILD_FAILED,
+    Reason.AUDIENCE_BUILD_LATE: EventReason.AUDIENCE_BUILD_LATE,
     Reason.STOP_NOT_OBEYED: EventReason.STOP_NOT_OBEYED,
     Reason.WORKERS_MISSING: EventReason.WORKERS_MISSING,
     Reason.LEDGER_UNAVAILABLE: EventReason.LEDGER_UNAVAILABLE,

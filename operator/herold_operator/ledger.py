@@ -11,7 +11,7 @@ import queue
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -23,11 +23,15 @@ from herold.ledger.database import Connection, check_schema, connect
 from herold.ledger.installation import check_owner, read_key
 from herold.settings import Settings
 from herold_operator.annotations import ACTOR
+from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.vitals import Vitals, read_vitals
 
 THREADS = 4
 CALL_SECONDS = 600.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+OVERLAP = timedelta(seconds=60)
+# A little longer than the ledger keeps them.
+TASKS_KEPT = timedelta(days=8)
 T = TypeVar("T")
 
 
@@ -109,6 +113,7 @@ class Snapshot:
     holds: tuple[HoldView, ...]
     backlog: tuple[Backlog, ...]
     vitals: Vitals
+    tasks: Mapping[TaskKey, TaskView]
 
     def holds_on(self, namespace: str, name: str, sender: str | None) -> tuple[HoldView, ...]:
         """Brakes that hold this campaign."""
@@ -133,6 +138,8 @@ class Reader:
     runs: dict[tuple[str, str, int], RunView] = field(default_factory=dict)
     known: int = 0
     since: datetime = LONG_AGO
+    tasks: dict[TaskKey, TaskView] = field(default_factory=dict)
+    tasks_since: datetime = LONG_AGO
     system: str = ""
 
     def look(self, connection: Connection) -> Snapshot:
@@ -144,15 +151,18 @@ class Reader:
                 ledger = cursor.execute(_sql("ledger")).fetchone()
             assert ledger is not None
             if ledger.system != self.system:  # another database: nothing that was seen holds
-                self.runs = {}
-                self.known, self.since, self.system = 0, LONG_AGO, ledger.system
+                self.runs, self.tasks, self.system = {}, {}, ledger.system
+                self.known, self.since, self.tasks_since = 0, LONG_AGO, LONG_AGO
             with connection.cursor(row_factory=class_row(RunView)) as cursor:
-                found = cursor.execute(_sql("runs"), {"known": self.known, "since": self.since}).fetchall()
+                found = cursor.execute(_sql("runs"), {"known": self.known, "since": _earlier(self.since)}).fetchall()
             with connection.cursor(row_factory=class_row(HoldView)) as cursor:
                 holds = tuple(cursor.execute(_sql("holds")).fetchall())
             with connection.cursor(row_factory=class_row(Backlog)) as cursor:
                 backlog = tuple(cursor.execute(_sql("backlog")).fetchall())
             vitals = read_vitals(connection)
+            with connection.cursor(row_factory=class_row(TaskView)) as cursor:
+                tasks = cursor.execute(_sql("tasks"), {"since": _earlier(self.tasks_since)}).fetchall()
+        self._keep_tasks(tasks, ledger.now)
         for run in found:
             self.runs[run.namespace, run.name, run.occurrence] = run
             self.known = max(self.known, run.id)
@@ -162,7 +172,31 @@ class Reader:
         # A run that was open and is in no answer is no longer there: the ledger went backwards.
         for key in [key for key, run in self.runs.items() if run.is_open and run.id not in present]:
             del self.runs[key]
-        return Snapshot(ledger, dict(self.runs), {run.id: run for run in self.runs.values()}, holds, backlog, vitals)
+        return Snapshot(
+            ledger,
+            dict(self.runs),
+            {run.id: run for run in self.runs.values()},
+            holds,
+            backlog,
+            vitals,
+            dict(self.tasks),
+        )
+
+    def _keep_tasks(self, found: list[TaskView], now: datetime) -> None:
+        for task in found:
+            self.tasks[task.key] = task
+            if task.finished_at is not None:
+                self.tasks_since = max(self.tasks_since, task.finished_at)
+        present = {task.key for task in found}
+        for key, task in list(self.tasks.items()):
+            is_gone = task.is_pending and key not in present
+            if is_gone or (task.finished_at is not None and now - task.finished_at > TASKS_KEPT):
+                del self.tasks[key]
+
+
+def _earlier(since: datetime) -> datetime:
+    """Whoever commits later may have an earlier time."""
+    return max(LONG_AGO + OVERLAP, since) - OVERLAP
 
 
 class Ledger:
@@ -258,6 +292,14 @@ def read_run(connection: Connection, run_id: int) -> RunView | None:
     """One run with its counts."""
     with connection.cursor(row_factory=class_row(RunView)) as cursor:
         return cursor.execute(_sql("run"), {"id": run_id}).fetchone()
+
+
+def read_task(connection: Connection, task_id: int) -> TaskView:
+    """One task that is there."""
+    with connection.cursor(row_factory=class_row(TaskView)) as cursor:
+        found = cursor.execute(_sql("task"), {"id": task_id}).fetchone()
+    assert found is not None
+    return found
 
 
 def regress(connection: Connection, why: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from herold.errors import HeroldError
@@ -12,9 +13,11 @@ from herold.resources.campaign import Campaign
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF
 from herold.resources.sender import SenderProfile
+from herold_operator.annotations import ACTOR
 from herold_operator.fleets import Fleets
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, started_by_us
+from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.world import World
 
 # The ledger may be away this long before conditions say so.
@@ -34,6 +37,7 @@ class Lookout:
     snapshot: Snapshot | None = None
     ours: set[int] = field(default_factory=set)
     trouble: tuple[float, str] | None = None
+    _learnt: dict[TaskKey, tuple[float, TaskView]] = field(default_factory=dict)
     _said: bool = False
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looked: float = 0.0
@@ -60,6 +64,25 @@ class Lookout:
                 self.wake_all()
             self._compare(before, found)
             return found
+
+    def learn(self, task: TaskView) -> None:
+        """A task that may be younger than the snapshot; it is kept until a look that began later."""
+        self._learnt[task.key] = (time.monotonic(), task)
+
+    def task(self, key: TaskKey) -> TaskView | None:
+        """The task as it is known last."""
+        learnt = self._learnt.get(key)
+        if learnt is not None:
+            return learnt[1]
+        return self.snapshot.tasks.get(key) if self.snapshot is not None else None
+
+    def tasks(self) -> Iterator[TaskView]:
+        """All of them."""
+        known = self.snapshot.tasks if self.snapshot is not None else {}
+        for key in known.keys() | self._learnt.keys():
+            task = self.task(key)
+            if task is not None:
+                yield task
 
     def _away(self, error: HeroldError) -> None:
         """The ledger does not answer, or is not ours to use. Said once it lasts longer than a moment."""
@@ -88,6 +111,7 @@ class Lookout:
             self.wake_all()
         elif before.holds != now.holds:
             again |= self._held(set(before.holds) ^ set(now.holds))
+        again |= self._done(before, now)
         for place, run in now.runs.items():
             key = campaign_of(run)
             known = before.runs.get(place) if before is not None else None
@@ -100,6 +124,20 @@ class Lookout:
                 again.add(campaign_of(run))
         for key in again | self.fleets.due(backlog_of(now), self.senders(), time.monotonic()):
             self.queue.add(key)
+
+    def _done(self, before: Snapshot | None, now: Snapshot) -> set[Key]:
+        """Campaigns of whose tasks something is new, or which are gone and left one unfinished."""
+        again: set[Key] = set()
+        self._learnt = {place: learnt for place, learnt in self._learnt.items() if learnt[0] >= self._looked}
+        for place, task in now.tasks.items():
+            key = campaign_of(task)
+            if (before.tasks.get(place) if before is not None else None) != task:
+                again.add(key)
+                if task.requested_by == ACTOR and task.run_id is not None:
+                    self.ours.add(task.run_id)
+            if task.is_pending and key not in self.world.objects:
+                again.add(key)
+        return again
 
     def _held(self, holds: set[HoldView]) -> set[Key]:
         """Campaigns that these holds may concern."""
@@ -124,6 +162,6 @@ def backlog_of(snapshot: Snapshot) -> dict[tuple[str, str], Backlog]:
     return {(each.namespace, each.name): each for each in snapshot.backlog}
 
 
-def campaign_of(run: RunView) -> Key:
-    """Key of the campaign that a run carries out; a proof is its campaign's."""
-    return (Campaign.__name__, run.namespace, run.name.removesuffix(PROOF))
+def campaign_of(what: RunView | TaskView) -> Key:
+    """Key of the campaign that a run or a task carries out; a proof is its campaign's."""
+    return (Campaign.__name__, what.namespace, what.name.removesuffix(PROOF))

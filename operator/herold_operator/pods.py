@@ -20,11 +20,12 @@ KEY_SECRET = "herold-key"  # noqa: S105 - the name of the secret
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Where workers live, and what they are told. `database_secret` may have `{brand}` in it."""
+    """Where workers and Jobs live, and what they are told. `database_secret` may have `{brand}` in it."""
 
     namespace: str
     image: str
     database_secret: str
+    builder_secret: str
     installation: str
     environment: str
     single_node: bool
@@ -37,6 +38,7 @@ class Platform:
             own.senders_namespace,
             own.worker_image,
             own.database_secret,
+            own.builder_database_secret,
             settings.installation,
             settings.environment,
             settings.single_node,
@@ -52,8 +54,10 @@ def build_pod(
     database_secret: str,
     secrets: Sequence[str],
     resources: dict[str, Any],
+    optional: bool = False,
 ) -> dict[str, Any]:
-    """A pod's spec with one container that runs `herold ARGUMENTS`."""
+    """A pod's spec with one container that runs `herold ARGUMENTS`. `optional`: it starts without its secrets too."""
+    may_lack: dict[str, Any] = {"optional": True} if optional else {}
     environment = {
         "HEROLD_SECRETS_DIR": SECRETS,
         "HEROLD_STATE_DIR": STATE,
@@ -105,7 +109,7 @@ def build_pod(
             {"name": "state", "emptyDir": {}},
             {"name": "tmp", "emptyDir": {}},
             *(
-                {"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": 0o440}}
+                {"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": 0o440, **may_lack}}
                 for index, secret in enumerate(secrets)
             ),
         ],

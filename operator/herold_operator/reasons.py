@@ -28,6 +28,7 @@ class Reason(StrEnum):
     REFERENCE_NOT_FOUND = "ReferenceNotFound"
 
     SCHEDULED = "Scheduled"
+    BUILDING = "Building"
     AUDIENCE_FROZEN = "AudienceFrozen"
     NOT_PLANNED = "NotPlanned"
 
@@ -58,6 +59,8 @@ class Reason(StrEnum):
     LEDGER_REGRESSED = "LedgerRegressed"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     START_REFUSED = "StartRefused"
+    AUDIENCE_BUILD_FAILED = "AudienceBuildFailed"
+    AUDIENCE_BUILD_LATE = "AudienceBuildLate"
     STOP_NOT_OBEYED = "StopNotObeyed"
     WORKERS_MISSING = "WorkersMissing"
 
@@ -90,6 +93,9 @@ MEANINGS: dict[Reason, Meaning] = {
         "Apply what is missing, or mend the name; the operator looks again by itself.",
     ),
     Reason.SCHEDULED: Meaning(_P, "True", "It is accepted; the audience freezes at the time in the message."),
+    Reason.BUILDING: Meaning(
+        _P, "True", "Its audience is being built by a Job in the platform's namespace, or waits for its turn."
+    ),
     Reason.AUDIENCE_FROZEN: Meaning(_P, "True", "Audience, texts and times are pinned in a run."),
     Reason.NOT_PLANNED: Meaning(_P, "False", "There is no run, and none can start as things are.", "See Degraded."),
     Reason.ARMED: Meaning(_G, "True", "The run waits for its time."),
@@ -171,6 +177,19 @@ MEANINGS: dict[Reason, Meaning] = {
         "True",
         "The annotation `herold.dev/stop` does not name a run of this campaign; nothing was stopped.",
         "Write the number of the run (`.status.run.id`) and a reason, or take the annotation away.",
+    ),
+    Reason.AUDIENCE_BUILD_FAILED: Meaning(
+        _D,
+        "True",
+        "The Job that builds its audience can't run, or failed; nothing was sent.",
+        "Mend what the message names (an image, a quota, a Secret, memory). The Job is made again by itself, at once "
+        "when the failed one is deleted.",
+    ),
+    Reason.AUDIENCE_BUILD_LATE: Meaning(
+        _D,
+        "True",
+        "The Job that builds its audience has not begun, or takes longer than it should; nothing was sent.",
+        "See the message: make room on the nodes, or wait for a great audience.",
     ),
     Reason.START_REFUSED: Meaning(_D, "True", "The ledger refused to start the run.", "See the message."),
     Reason.WORKERS_MISSING: Meaning(

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from herold.errors import HeroldError, Refused, Temporary
+from herold.errors import HeroldError, Temporary
 from herold.journal import Journal, place_of
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF, ResolvedCampaign
@@ -19,9 +19,7 @@ from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_o
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.breaker import Breaker
 from herold_operator.campaigns import (
-    AT_ONCE,
     Brakes,
-    Refusal,
     Seen,
     is_held_as_orphan,
     ledger_name,
@@ -30,35 +28,24 @@ from herold_operator.campaigns import (
     regression,
     start_time,
 )
-from herold_operator.deeds import apply_brakes, start, sync
+from herold_operator.deeds import apply_brakes, sync
 from herold_operator.events import EventReason, Happening
 from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, overdue, unmanned
 from herold_operator.fleets import WORKERS, Fleets
+from herold_operator.foreman import Foreman
 from herold_operator.health import Health
 from herold_operator.judging import Judge, Verdict
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
 from herold_operator.lookout import Lookout, backlog_of, campaign_of
-from herold_operator.reasons import Reason
 from herold_operator.settings import OperatorSettings
+from herold_operator.starts import BUILD, Starts
 from herold_operator.statuses import Statuses
+from herold_operator.tasks import ask_again_at, look_at, look_seconds
 from herold_operator.telling import Teller
 from herold_operator.world import World
 
 TASKS = 8
-# An audience may have grown or shrunk: such a refusal is asked about again.
-ASK_AGAIN = timedelta(seconds=60)
-_MAY_PASS = (Reason.TOO_MANY_RECIPIENTS, Reason.NOBODY_TO_REACH, Reason.START_REFUSED)
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What is remembered of a campaign between visits; all of it can be found out anew."""
-
-    refusal: Refusal | None = None
-    asked: tuple[str, int, str] | None = None  # digest, run and its state for which the ledger was asked
-    frozen_changed: tuple[str, ...] = ()
-    stop: str | None = None  # an annotation for which the ledger was looked at anew
 
 
 @dataclass(slots=True)
@@ -76,8 +63,10 @@ class Reconciler:
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
     lookout: Lookout = field(init=False)
     _statuses: Statuses = field(init=False)
+    _foreman: Foreman = field(init=False)
+    _starts: Starts = field(init=False)
     _judge: Judge = field(init=False)
-    _memory: dict[Key, _Memory] = field(default_factory=dict)
+    _stops: dict[Key, str] = field(default_factory=dict)  # annotations for which the ledger was looked at anew
     _synced: dict[Key, object] = field(default_factory=dict)
     _breaker: Breaker = field(default_factory=Breaker)
     _progress: Since[int] = field(default_factory=Since)
@@ -89,6 +78,8 @@ class Reconciler:
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
         self.lookout = Lookout(self.ledger, self.world, self.fleets, self.queue, self.journal)
+        self._foreman = Foreman(self.api, self.lookout, self.fleets.platform, self.settings, self.journal)
+        self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
         self._statuses = Statuses(
             self.api, self.ledger, self.world, self.queue, self.teller, counts_every=self.settings.counts_every
         )
@@ -178,8 +169,10 @@ class Reconciler:
             await self._plain(key, item)
 
     def measure(self) -> None:
-        """Bring the metrics up to date; called once a tick."""
+        """Once a tick: call whose turn it is, and bring the metrics up to date."""
         self.health.beat()
+        for key in self._foreman.next_turns():
+            self.queue.add(key)
         now, snapshot, trouble = time.monotonic(), self.lookout.snapshot, self.lookout.trouble
         campaigns = [(key, self.world.objects[key].get("status") or {}) for key in self.world.of_kind("Campaign")]
         if snapshot is not None and trouble is None:
@@ -220,28 +213,28 @@ class Reconciler:
         await self._statuses.say_validity(key, item, verdict)
 
     async def _campaign(self, key: Key, item: Mapping[str, Any]) -> None:
-        memory = self._memory.setdefault(key, _Memory())
         verdict = self._judge.verdict(key)
         if self.lookout.is_away():
             assert self.lookout.trouble is not None
             await self._statuses.say_blind(key, item, verdict, self.lookout.trouble[1])
             return
         snapshot = self.lookout.snapshot or await self.lookout.look()
-        seen = self._see(key, item, verdict, snapshot, memory)
-        if seen.stop is not None and seen.ordered is None and seen.stop != memory.stop:
-            memory.stop = seen.stop  # the run that it names may be younger than the snapshot
-            seen = self._see(key, item, verdict, await self.lookout.look(), memory)
+        seen = self._see(key, item, verdict, snapshot)
+        if seen.stop is not None and seen.ordered is None and seen.stop != self._stops.get(key):
+            self._stops[key] = seen.stop  # the run that it names may be younger than the snapshot
+            seen = self._see(key, item, verdict, await self.lookout.look())
         brakes = plan_brakes(seen)
         if brakes.any:
             await self._brake(seen.namespace, seen.name, seen.run, brakes)
-            seen = self._see(key, item, verdict, await self.lookout.look(), memory)
+            seen = self._see(key, item, verdict, await self.lookout.look())
         if await self._check_regression(key, seen, self.lookout.snapshot or snapshot):
-            seen = self._see(key, item, verdict, await self.lookout.look(), memory)
+            seen = self._see(key, item, verdict, await self.lookout.look())
         if seen.run is not None:
             self.lookout.ours.add(seen.run.id)
-        asked, run = await self._start(key, seen, memory)
-        if asked:
-            seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, memory, run)
+        done = await self._starts.attend(key, seen)
+        if done.news:
+            seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
+        seen = replace(seen, trouble=done.trouble, waits=done.waits)
         await self._statuses.say(key, item, seen)
         self._wake(key, seen)
 
@@ -262,7 +255,6 @@ class Reconciler:
         item: Mapping[str, Any],
         verdict: Verdict,
         snapshot: Snapshot,
-        memory: _Memory,
         run: RunView | None = None,
     ) -> Seen:
         """`run`: fresher than the snapshot's."""
@@ -271,15 +263,8 @@ class Reconciler:
         occurrence = spec.get("occurrence", 1)
         occurrence = occurrence if isinstance(occurrence, int) else 1
         run = run or snapshot.runs.get((key[1], name, occurrence))
-        refusal = memory.refusal
-        if refusal is not None and (
-            refusal.digest != verdict.digest
-            or (run is not None and run.is_open)
-            or (refusal.reason in _MAY_PASS and snapshot.ledger.now - refusal.at >= ASK_AGAIN)
-        ):
-            refusal = memory.refusal = None
-        if run is None or not run.is_open or run.intent_digest == verdict.digest:
-            memory.frozen_changed = ()
+        task = self.lookout.task((BUILD, key[1], name, occurrence))
+        refusal, frozen_changed = self._starts.known(key, verdict, run, task)
         lead = timedelta(seconds=self.settings.freeze_lead)
         annotations = item["metadata"].get("annotations") or {}
         return Seen(
@@ -293,10 +278,11 @@ class Reconciler:
             ordered=_ordered(key, annotations.get(STOP_ANNOTATION), snapshot, run),
             verdict=verdict,
             run=run,
+            task=task,
             holds=snapshot.holds_on(key[1], name, run.sender if run else _sender_of(verdict.resolved)),
             ledger=snapshot.ledger,
             refusal=refusal,
-            frozen_changed=memory.frozen_changed,
+            frozen_changed=frozen_changed,
             starts_at=start_time(verdict.resolved, lead) if verdict.resolved is not None else None,
             status=item.get("status") or {},
             unmanned=self.settings.senders_namespace if run is not None and run.id in self._unmanned else None,
@@ -314,43 +300,17 @@ class Reconciler:
             stop=brakes.stop[0] if brakes.stop else None,
         )
 
-    async def _start(self, key: Key, seen: Seen, memory: _Memory) -> tuple[bool, RunView | None]:
-        """Start the run, or ask the ledger what it makes of a changed intent. Whether it was asked, and the run."""
-        resolved, run = seen.verdict.resolved, seen.run
-        if resolved is None or seen.refusal is not None or seen.ledger.regressed is not None:
-            return False, None
-        if run is None:
-            if not seen.starts_now:
-                return False, None
-        else:
-            question = (seen.verdict.digest, run.id, f"{run.state}{run.stopped_at is not None}")
-            if run.intent_digest == seen.verdict.digest or memory.asked == question:
-                return False, None
-            memory.asked = question
-        try:
-            started, run = await self.ledger.call(lambda connection: start(connection, resolved, self.ledger.key))
-        except Refused as error:
-            reason = Reason(error.reason) if error.reason in set(Reason) else Reason.START_REFUSED
-            hint = f" To do: {error.hint}." if error.hint else ""
-            memory.refusal = Refusal(seen.verdict.digest, reason, f"{error.message}.{hint}", seen.ledger.now)
-            self.journal.write("warning", "start_refused", campaign=f"{key[1]}/{key[2]}", reason=error.reason)
-            return True, None
-        self.lookout.ours.add(started.run_id)
-        memory.frozen_changed = started.frozen_changed
-        if started.new:
-            self.journal.write(
-                "info", "run_started", campaign=f"{key[1]}/{key[2]}", run=started.run_id, planned=started.planned
-            )
-        return True, run
-
     async def _absent(self, key: Key) -> None:
-        """The campaign is gone: its open runs pause."""
-        self._memory.pop(key, None)
+        """The campaign is gone: its open runs pause, and what was to become one does not."""
+        self._starts.forget(key)
+        self._stops.pop(key, None)
         self._statuses.forget(key)
         snapshot = self.lookout.snapshot or await self.lookout.look()
         present = sum(1 for _ in self.world.of_kind("Campaign"))
         many = self._is_one_of_many(key, snapshot, present)
         for name in (key[2], f"{key[2]}{PROOF}"):
+            if any(task.is_pending and (task.namespace, task.name) == (key[1], name) for task in self.lookout.tasks()):
+                snapshot = await self._starts.withdraw(key[1], name)
             runs = [run for place, run in snapshot.runs.items() if place[:2] == (key[1], name)]
             for run in runs:
                 if not run.is_open or run.id not in self.lookout.ours:
@@ -380,12 +340,18 @@ class Reconciler:
 
     def _wake(self, key: Key, seen: Seen) -> None:
         """Come back when something falls due by itself."""
-        if seen.run is None and seen.refusal is not None and seen.refusal.reason in _MAY_PASS:
-            self.queue.add_after(key, ASK_AGAIN.total_seconds())
-        elif seen.run is None and seen.starts_at is not None and seen.starts_at != AT_ONCE and not seen.starts_now:
-            wait = (seen.starts_at - seen.ledger.now).total_seconds()
-            if wait > 0:
-                self.queue.add_after(key, min(wait, 3600.0))
+        now, at = seen.ledger.now, None
+        if seen.run is not None:
+            return
+        if seen.task is not None and seen.task.is_pending:
+            soon = now + timedelta(seconds=look_seconds(self.settings))
+            at = soon if seen.trouble is not None else max(look_at(seen.task, self.settings), soon)
+        elif seen.task is not None and seen.refusal is not None:
+            at = ask_again_at(seen.task, seen.refusal)
+        elif seen.starts_at is not None and not seen.starts_now and seen.starts_at > now:
+            at = seen.starts_at
+        if at is not None:
+            self.queue.add_after(key, min((at - now).total_seconds(), 3600.0))
 
 
 def _is_urgent(item: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ class OperatorSettings(BaseModel):
     lease_namespace: str = Field(default="herold-platform", description="Namespace of the Lease.")
     lease_name: str = Field(default="herold-operator", description="The Lease that the leading replica holds.")
     lease_seconds: int = Field(default=8, ge=3, le=60, description="How long a Lease lasts without renewal.")
-    worker_image: str = Field(default="localhost/herold:dev", description="Image of the workers.")
+    worker_image: str = Field(default="localhost/herold:dev", description="Image of workers and Jobs.")
     worker_messages_per_second: int = Field(
         default=2000, ge=1, le=100_000, description="What one worker is counted on to send."
     )
@@ -39,6 +39,26 @@ class OperatorSettings(BaseModel):
         pattern=r"^([-.a-z0-9]|\{brand\})+$",
         description="Secret in the workers' namespace whose `url` is the ledger's address; `{brand}` stands for the "
         "brand of their SenderProfile.",
+    )
+    builder_database_secret: str = Field(
+        default="herold-database-builder",
+        description="The same for the Jobs that build audiences and look what would go wrong.",
+    )
+    task_memory: str = Field(
+        default="256Mi", pattern=r"^[1-9][0-9]*(Mi|Gi)$", description="Memory limit of a Job's pod."
+    )
+    task_deadline: int = Field(default=3600, ge=1, le=86_400, description="A Job that takes longer is ended.")
+    task_kept: int = Field(
+        default=600, ge=1, le=86_400, description="A Job that ended is removed then; one that failed is made again."
+    )
+    task_patience: float = Field(
+        default=60.0, ge=0, le=3600, description="A Job that has not begun by then is looked after."
+    )
+    build_patience: float = Field(
+        default=600.0, ge=0, le=86_400, description="A Job that began and is not done by then is looked after."
+    )
+    tasks_at_once: int = Field(
+        default=16, ge=1, le=1000, description="Jobs of one kind at a time; further campaigns wait for their turn."
     )
     freeze_lead: int = Field(
         default=900, ge=0, le=86_400, description="The audience freezes this long before the first message falls due."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +21,13 @@ import yaml
 from herold.ledger.counts import RunStatus, run_status
 from herold.ledger.database import Connection, connect
 from herold.ledger.installation import adopt
+from herold.ledger.roles import BUILDER, OPERATOR, apply_grants
 from herold.resources.resolved import ResolvedCampaign
 from herold.settings import Settings
 from parts.campaigns import small_campaign
+from parts.jobs import Node, node_in
 from parts.kubernetes import ROOT, SERVICE_ACCOUNT, Answer, ApiServer, wait_for
+from parts.logins import login
 from parts.people import KEY, add_people
 
 Object = dict[str, Any]
@@ -57,13 +61,15 @@ class Operator:
 
 @dataclass
 class Platform:
-    """An API server, a ledger with people, and operators."""
+    """An API server, a ledger with people, operators, and a node that runs Jobs."""
 
     api: ApiServer
     url: str
     folder: Path
     settings: Settings
     connection: Connection
+    operator_url: str
+    node: Node
     operators: list[Operator] = field(default_factory=list)
     api_port: int | None = None  # of a proxy on the way of operators to the API
     ledger_url: str = ""  # the same, to the ledger
@@ -74,7 +80,7 @@ class Platform:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("HEROLD_", "KUBE"))}
         environ |= {
             "KUBECONFIG": str(self.api.kubeconfig(SERVICE_ACCOUNT, self.api_port)),
-            "HEROLD_DATABASE_URL": self.ledger_url or self.url,
+            "HEROLD_DATABASE_URL": self.ledger_url or self.operator_url,
             "HEROLD_STATE_DIR": str(self.settings.state_dir),
             "HEROLD_SINGLE_NODE": "true",
             "HEROLD_LOG_LEVEL": "debug",
@@ -157,29 +163,46 @@ def platform_on(api: ApiServer, url: str, folder: Path, people: int = 5) -> Iter
     settings.state_dir.mkdir(parents=True)
     key = settings.state_dir / "key"
     key.write_bytes(KEY)
-    for name in (TEAM, SHARED, SENDERS, PLATFORM):
-        api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    for item in yaml.safe_load_all((ROOT / "operator" / "deploy" / "rbac.yaml").read_text()):
+    for item in _items_of("namespaces", "rbac"):
         api.apply(item)
-    with connect(url) as connection:
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM}})
+    with connect(url) as connection, ExitStack() as stack:
         adopt(connection, settings, KEY)
+        apply_grants(connection)
         add_people(connection, [f"person{number}@example.com" for number in range(people)])
-        platform = Platform(api, url, folder, settings, connection)
+        builder, operator = (stack.enter_context(login(connection, role)) for role in (BUILDER, OPERATOR))
+        api.apply(_secret("herold-database-builder", {"url": builder}))
+        api.apply(_secret("herold-key", {"key": KEY.decode()}))
+        stack.callback(clean, api)
+        node = stack.enter_context(node_in(api, SENDERS, folder / "node"))
+        platform = Platform(api, url, folder, settings, connection, operator, node)
         try:
             yield platform
         finally:
-            for operator in platform.operators:
+            for each in platform.operators:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    operator.stop(signal.SIGKILL)
-            clean(api)
+                    each.stop(signal.SIGKILL)
+
+
+def _items_of(*names: str) -> Iterator[Object]:
+    for name in names:
+        yield from yaml.safe_load_all((ROOT / "operator" / "deploy" / f"{name}.yaml").read_text())
+
+
+def _secret(name: str, data: dict[str, str]) -> Object:
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": SENDERS}, "data": encoded}
 
 
 def clean(api: ApiServer) -> None:
-    """Remove Herold's resources, Deployments and Leases."""
+    """Remove Herold's resources, Deployments, Jobs and Leases."""
     for plural in ("campaigns", "segments", "messagetemplates", "senderprofiles", "contactschemas"):
         for namespace in {item["metadata"]["namespace"] for item in _items(api, f"/apis/herold.dev/v1alpha1/{plural}")}:
             api.ask("DELETE", f"/apis/herold.dev/v1alpha1/namespaces/{namespace}/{plural}")
     api.ask("DELETE", f"/apis/apps/v1/namespaces/{SENDERS}/deployments")
+    for path in (f"/apis/batch/v1/namespaces/{SENDERS}/jobs", f"/api/v1/namespaces/{SENDERS}/pods"):
+        api.ask("DELETE", f"{path}?gracePeriodSeconds=0&propagationPolicy=Background")
+    api.ask("DELETE", f"/api/v1/namespaces/{SENDERS}/resourcequotas")
     with contextlib.suppress(Answer):
         api.ask("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/{PLATFORM}/leases/herold-operator")
 

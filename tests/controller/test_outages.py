@@ -59,6 +59,7 @@ def test_a_short_outage_of_the_api_costs_nothing_and_what_changed_meanwhile_is_n
     resources = world(campaign={"suspend": True})
     campaign = resources[-1]
     platform.apply(*resources)
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     platform.api.stop("kube-apiserver")
     platform.api.start("kube-apiserver")
@@ -90,6 +91,7 @@ def test_a_ledger_that_knows_less_than_a_status_stops_all_sending_until_a_person
         for table in ("outcome", "delivery", "tally", "run_zone"):
             platform.connection.execute(f"DELETE FROM {table} WHERE run_id = %s".encode(), (run,))
         platform.connection.execute("DELETE FROM run WHERE id = %s", (run,))
+        platform.connection.execute("DELETE FROM task")
 
         platform.operator()
         condition = platform.wait_reason(campaign, "Degraded", "LedgerRegressed")

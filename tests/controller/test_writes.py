@@ -30,6 +30,7 @@ def test_a_restart_and_a_resync_where_nothing_changed_write_nothing(platform: Pl
     first = platform.operator()
     resources = world(campaign={"suspend": True})
     platform.apply(*resources)
+    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
     platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
     for item in resources:
         platform.wait_reason(item, "Valid", "Accepted")
@@ -57,11 +58,12 @@ def test_a_campaign_costs_one_status_write_for_each_thing_that_happens(platform:
             worker.wait(30)
     operator.stop()
     done = writes(platform.api.requests(before))
-    # Scheduled, armed, sending, completed: each at most once, and not at all when it was over before it was seen.
+    # Building, armed, sending, completed: each at most once, and not at all when it was over before it was seen.
     assert 2 <= len([each for each in done if each[1] == "campaigns/status"]) <= 5, done
     assert len([each for each in done if each[1] == "deployments"]) <= 2, done
+    assert [each[0] for each in done if each[1] == "jobs"] == ["create"], done
     events = [each for each in done if each[1] == "events"]
-    assert all(each[0] == "patch" for each in done if each not in events), done
+    assert all(each[0] == "patch" for each in done if each[1] not in ("events", "jobs")), done
     # Accepted, frozen, started, completed; and one for each of the other four resources.
     assert len(events) <= 8, events
     assert {each[0] for each in events} == {"create"}
@@ -69,9 +71,12 @@ def test_a_campaign_costs_one_status_write_for_each_thing_that_happens(platform:
 
 def test_the_roles_allow_what_is_asked_for_and_nothing_else(platform: Platform) -> None:
     before = platform.api.audited()
-    operator = platform.operator(workers_idle="0")
+    platform.node.may_run = lambda pod: {"phase": "Pending"}
+    operator = platform.operator(workers_idle="0", task_patience="1")
     resources = world()
     platform.apply(*resources)
+    platform.wait_reason(resources[-1], "Degraded", "AudienceBuildLate")
+    platform.node.may_run = lambda pod: None
     wait_for(
         "a worker", lambda: ("patch", "deployments") in {each[:2] for each in writes(platform.api.requests(before))}
     )

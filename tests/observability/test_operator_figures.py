@@ -63,6 +63,7 @@ def snapshot(
         holds,
         (Backlog("shared", "shop", 7, chores=False, moving=moving),),
         vitals or Vitals((), (), 0.0),
+        {},
     )
 
 

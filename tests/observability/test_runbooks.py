@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from herold.cli.root import herold
-from herold.settings import read_settings
+from herold.settings import Settings, read_settings
 from herold_kubectl.root import campaign
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
@@ -83,7 +83,7 @@ def workloads() -> dict[str, Any]:
 
 def worker_template() -> Any:
     """What worker pods are made from."""
-    place = Platform("herold-senders", "image", "database", "local", "test", True, "campaigns-shared")
+    place = Platform.of(OperatorSettings(), Settings())
     return build_worker_deployment(small_campaign().sender, 1, place)["spec"]["template"]
 
 

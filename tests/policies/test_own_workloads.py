@@ -5,10 +5,14 @@ from __future__ import annotations
 import yaml
 
 from herold.policies import Request, denials
+from herold.settings import Settings
+from herold_operator.jobs import build_audience_job
 from herold_operator.pods import Platform
+from herold_operator.settings import OperatorSettings
 from herold_operator.workers import build_worker_deployment
 from parts.campaigns import small_campaign
 from parts.kubernetes import ROOT
+from parts.tasks import task_view
 from policies.cases import Object, offline, policies
 
 DIGEST = f"registry.example/herold@sha256:{'0' * 64}"
@@ -27,9 +31,11 @@ def test_the_operator_may_run_and_in_prod_by_its_digest_only() -> None:
         assert words(manifest, "prod") == set()
 
 
-def test_workers_may_run_in_prod() -> None:
-    platform = Platform("herold-senders", DIGEST, "herold-database", "shop", "prod", False, "campaigns-shared")
+def test_workers_and_jobs_may_run_in_prod() -> None:
+    settings = OperatorSettings(worker_image=DIGEST)
+    platform = Platform.of(settings, Settings(environment="prod"))
     assert words(build_worker_deployment(small_campaign().sender, 2, platform), "prod") == set()
+    assert words(build_audience_job(task_view(), platform, settings), "prod") == set()
 
 
 def test_the_parameters_may_not_be_deleted() -> None:
