@@ -40,8 +40,8 @@ def build_logins(brands: Iterable[str]) -> tuple[Login, ...]:
     platform = PLATFORM_NAMESPACE
     return (
         Login(OWNER, "herold-database", platform, ()),
-        Login("pod_operator", "herold-database-operator", platform, ("operator", "builder")),
-        Login("pod_builder", "herold-database-builder", platform, ("builder",)),
+        Login("pod_operator", "herold-database-operator", platform, ("operator",)),
+        Login("pod_builder", "herold-database-builder", SENDERS_NAMESPACE, ("builder",)),
         Login("pod_reader", "herold-database-reader", platform, ("reader",)),
         Login("pod_contacts", "herold-database-contacts", platform, ("contacts",)),
         *(

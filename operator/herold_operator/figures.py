@@ -20,7 +20,7 @@ RECENT = timedelta(days=1)
 # A new worker needs some seconds, its image perhaps more, and the lease of one that was killed lasts a while.
 UNMANNED_AFTER = 60.0
 # States of campaigns that are to get a run.
-_BEFORE_A_RUN = ("Scheduled",)
+_BEFORE_A_RUN = ("Scheduled", "Building")
 K = TypeVar("K", bound=Hashable)
 
 

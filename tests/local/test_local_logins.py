@@ -41,15 +41,20 @@ def test_each_workload_has_a_login_of_its_own_kind_where_it_runs() -> None:
     sender = small_campaign().sender
     worker = build_worker_deployment(sender, 1, Platform.of(OperatorSettings(), Settings()))
     assert at[database_secret(build_migration(IMAGE))] == ()
-    assert "operator" in at[database_secret(operator)]
+    assert at[database_secret(operator)] == ("operator",)
+    assert at[SENDERS_NAMESPACE, OperatorSettings().builder_database_secret] == ("builder",)
     assert at[database_secret(worker)] == ("worker",)
     assert at[database_secret(build_import(Crowd.new(1)))] == ("contacts",)
     assert build_brands() == {"shop"}
 
 
-def test_only_workers_secrets_lie_where_workers_run() -> None:
+def test_only_secrets_of_workers_and_builders_lie_where_these_run() -> None:
     there = {login.secret: login.roles for login in LOGINS if login.namespace == SENDERS_NAMESPACE}
-    assert there == {"herold-database-worker-shop": ("worker",), "herold-database-worker-travel": ("worker",)}
+    assert there == {
+        "herold-database-builder": ("builder",),
+        "herold-database-worker-shop": ("worker",),
+        "herold-database-worker-travel": ("worker",),
+    }
     assert {login.namespace for login in LOGINS} == {SENDERS_NAMESPACE, PLATFORM_NAMESPACE}
 
 
