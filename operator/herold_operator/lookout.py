@@ -117,6 +117,10 @@ class Lookout:
             known = before.runs.get(place) if before is not None else None
             if known != run:
                 again.add(key)
+            if known is None and before is not None:
+                self.journal.write(
+                    "info", "run_started", campaign=f"{key[1]}/{key[2]}", run=run.id, planned=run.planned
+                )
             if run.is_open and run.id in self.ours and key not in self.world.objects:
                 again.add(key)
         for place, run in (before.runs if before is not None else {}).items():

@@ -47,7 +47,7 @@ def test_describe_shows_the_life_of_a_campaign_in_its_order(platform: Platform, 
     done = wait_told(platform, campaign, "Completed")
     assert done["message"].endswith("Of 5 people: 5 sent, 0 failed, 0 suppressed, 0 skipped.")
     told = [each for each in reasons(platform, campaign) if each != "Started"]  # it may be over before it is seen
-    assert told == ["Accepted", "AudienceFrozen", "Suspended", "Resumed", "Completed"]
+    assert told == ["Accepted", "Suspended", "AudienceFrozen", "Resumed", "Completed"]
     assert {each["type"] for each in platform.told(campaign)} == {"Normal"}
     for item in resources[:-1]:
         wait_told(platform, item, "Accepted")
@@ -109,6 +109,7 @@ def test_a_restart_and_a_look_at_everything_tell_nothing_again(platform: Platfor
     for item in resources:
         wait_told(platform, item, "Accepted")
     wait_told(platform, resources[-1], "Suspended")
+    wait_told(platform, resources[-1], "AudienceFrozen")
     first.stop()
     before = platform.api.audited()
     platform.operator(resync="5")
@@ -123,7 +124,7 @@ def test_an_operator_that_stops_posts_first_what_it_has_to_tell(platform: Platfo
     platform.apply(*resources)
     platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
     operator.stop()
-    assert reasons(platform, resources[-1])[:2] == ["Accepted", "AudienceFrozen"]
+    assert reasons(platform, resources[-1])[:3] == ["Accepted", "Suspended", "AudienceFrozen"]
 
 
 def test_what_flaps_is_counted_and_floods_nobody(platform: Platform) -> None:
@@ -132,6 +133,7 @@ def test_what_flaps_is_counted_and_floods_nobody(platform: Platform) -> None:
     campaign = resources[-1]
     platform.apply(*resources)
     wait_told(platform, campaign, "Suspended")
+    wait_told(platform, campaign, "AudienceFrozen")
     before = platform.api.audited()
     for _ in range(20):
         platform.api.merge(campaign, {"spec": {"suspend": False}})
@@ -201,7 +203,15 @@ def test_deletions_are_told_where_the_campaign_was(platform: Platform) -> None:
 def test_every_reason_is_told_or_said_by_another() -> None:
     assert set(EVENTS) == set(EventReason)
     silent = {
-        *(Reason.SCHEDULED, Reason.NOT_PLANNED, Reason.ARMED, Reason.NOT_STARTED, Reason.OVER, Reason.NOT_YET),
+        *(
+            Reason.SCHEDULED,
+            Reason.BUILDING,
+            Reason.NOT_PLANNED,
+            Reason.ARMED,
+            Reason.NOT_STARTED,
+            Reason.OVER,
+            Reason.NOT_YET,
+        ),
         *(Reason.NOT_SUSPENDED, Reason.AS_EXPECTED, Reason.NOT_ACCEPTED),
     }
     assert set(TOLD) | silent == set(Reason)
