@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from parts.scripted_relay import Talk, scripted_relay
+from parts.scripted_relay import Talk, relay_in_thread
 
 # To the n-th recipient: at RCPT, at the end of the text, or (None) a message that is taken.
 AT_RCPT = (
@@ -82,20 +80,5 @@ def _filled(answer: str, address: str, subject: str) -> str:
 def hostile_relay(*, for_good: bool = False) -> Iterator[HostileRelay]:
     """Serves in a thread until the block ends."""
     relay = HostileRelay(for_good=for_good)
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    end = asyncio.Event()
-
-    async def serve() -> None:
-        async with scripted_relay(relay.talk) as relay.port:
-            ready.set()
-            await end.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="hostile relay")
-    thread.start()
-    try:
-        assert ready.wait(10)
+    with relay_in_thread(relay.talk) as relay.port:
         yield relay
-    finally:
-        loop.call_soon_threadsafe(end.set)
-        thread.join(10)
-        loop.close()

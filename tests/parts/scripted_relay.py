@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from herold.channels.outcome import Outcome, RouteFault
@@ -111,6 +112,30 @@ async def scripted_relay(*scripts: Script, tls: ssl.SSLContext | None = None) ->
         await asyncio.gather(*tasks, return_exceptions=True)
     if errors:
         raise errors[0]
+
+
+@contextmanager
+def relay_in_thread(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The same for whoever has no loop of its own, until the block ends."""
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    end = asyncio.Event()
+    ports: list[int] = []
+
+    async def serve() -> None:
+        async with scripted_relay(*scripts, tls=tls) as port:
+            ports.append(port)
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="scripted relay")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(10)
+        loop.close()
 
 
 def plain_route(port: int, *, ceiling: int = CHAINED, grouping: bool = True) -> SmtpRoute:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from herold.channels.classify import Step, classify, is_out_of_step
 from herold.channels.envelope import Envelope, Extensions
@@ -22,16 +23,20 @@ from herold.errors import HeroldError
 __all__ = ["Envelope", "RouteFailed", "SmtpConnection", "SmtpRoute"]
 
 _QUIT_DEADLINE = 2.0
+# Where the way in ended. `Talk`: the relay greets us, or answers EHLO, with a no.
+Place = Literal["Connect", "Certificate", "StartTls", "Login", "Talk"]
+_PLACES: dict[Step, Place] = {Step.STARTTLS: "StartTls", Step.AUTH: "Login"}
 
 
 class RouteFailed(HeroldError):
-    """No connection over this route: `fault` says why, and whether a person has to act."""
+    """No connection over this route: `fault` says why, and whether a person has to act; `place` how far it came."""
 
     exit_code = 5
 
-    def __init__(self, fault: RouteFault) -> None:
+    def __init__(self, fault: RouteFault, place: Place = "Connect") -> None:
         super().__init__(f"the relay can't be used: {fault.code} {fault.detail}" if fault.code else fault.detail)
         self.fault = fault
+        self.place = place
 
 
 class SmtpConnection:
@@ -67,7 +72,7 @@ class SmtpConnection:
         except ssl.SSLCertVerificationError as error:
             wire.abort()
             detail = "the relay's certificate is not valid: " + scrub(error.verify_message.encode())
-            raise RouteFailed(RouteFault(0, None, detail, permanent=True)) from None
+            raise RouteFailed(RouteFault(0, None, detail, permanent=True), "Certificate") from None
         except OSError as error:
             wire.abort()
             detail = scrub((error.strerror or str(error) or "connection lost").encode())
@@ -76,6 +81,11 @@ class SmtpConnection:
             wire.abort()
             raise
         return cls(route, wire, extensions)
+
+    @property
+    def most_bytes(self) -> int:
+        """The longest message that the relay says it takes (RFC 1870); 0: it does not say."""
+        return self._extensions.size
 
     @property
     def is_open(self) -> bool:
@@ -159,11 +169,13 @@ async def _introduce(route: SmtpRoute, wire: Wire, timeout: float) -> Extensions
     extensions = await _ehlo(route, wire)
     if route.tls == "StartTls":
         if not extensions.starttls:
-            raise RouteFailed(RouteFault(0, None, "the relay does not announce STARTTLS", permanent=True))
+            raise RouteFailed(RouteFault(0, None, "the relay does not announce STARTTLS", permanent=True), "StartTls")
         await _expect(wire, Step.STARTTLS, b"STARTTLS\r\n", 220)
         if not wire.is_between:
             # What came in the clear after the 220 would be read as if it had come inside TLS.
-            raise RouteFailed(RouteFault(0, None, "the relay sent data between STARTTLS and TLS", permanent=True))
+            raise RouteFailed(
+                RouteFault(0, None, "the relay sent data between STARTTLS and TLS", permanent=True), "StartTls"
+            )
         assert route.ssl_context is not None
         await wire.start_tls(route.ssl_context, route.host, timeout)
         extensions = await _ehlo(route, wire)  # RFC 3207 section 4.2: what was said before TLS counts for nothing
@@ -189,26 +201,31 @@ async def _ehlo(route: SmtpRoute, wire: Wire) -> Extensions:
 
 async def _authenticate(wire: Wire, extensions: Extensions, username: str, password: str) -> None:
     user, secret = username.encode(), password.encode()
+    token = base64.b64encode(b"\0" + user + b"\0" + secret)
+    # A relay may quote what it was told; what it says ends in logs and conditions.
+    quoted = (token, base64.b64encode(secret), base64.b64encode(user), secret, user)
     if "PLAIN" in extensions.auth:
-        token = base64.b64encode(b"\0" + user + b"\0" + secret)
-        await _expect(wire, Step.AUTH, b"AUTH PLAIN %b\r\n" % token, 235)
+        await _expect(wire, Step.AUTH, b"AUTH PLAIN %b\r\n" % token, 235, quoted)
     elif "LOGIN" in extensions.auth:
         await _expect(wire, Step.AUTH, b"AUTH LOGIN\r\n", 334)
-        await _expect(wire, Step.AUTH, base64.b64encode(user) + b"\r\n", 334)
-        await _expect(wire, Step.AUTH, base64.b64encode(secret) + b"\r\n", 235)
+        await _expect(wire, Step.AUTH, base64.b64encode(user) + b"\r\n", 334, quoted)
+        await _expect(wire, Step.AUTH, base64.b64encode(secret) + b"\r\n", 235, quoted)
     else:
-        raise RouteFailed(RouteFault(0, None, "the relay offers neither AUTH PLAIN nor LOGIN", permanent=True))
+        raise RouteFailed(RouteFault(0, None, "the relay offers neither AUTH PLAIN nor LOGIN", permanent=True), "Login")
 
 
-async def _expect(wire: Wire, step: Step, command: bytes, wanted: int) -> bytes:
+async def _expect(wire: Wire, step: Step, command: bytes, wanted: int, never_told: Sequence[bytes] = ()) -> bytes:
     code, text = await wire.command(command)
     if code != wanted:
+        for each in filter(None, never_told):
+            text = text.replace(each, b"[login]")
         raise _refused(step, code, text)
     return text
 
 
 def _refused(step: Step, code: int, text: bytes) -> RouteFailed:
-    verdict = classify(step, code, text)
+    verdict, place = classify(step, code, text), _PLACES.get(step, "Talk")
     if isinstance(verdict, RouteFault):
-        return RouteFailed(verdict)
-    return RouteFailed(RouteFault(code, None, verdict.detail, permanent=not is_out_of_step(code) and code >= 500))
+        return RouteFailed(verdict, place)
+    fault = RouteFault(code, None, verdict.detail, permanent=not is_out_of_step(code) and code >= 500)
+    return RouteFailed(fault, place)

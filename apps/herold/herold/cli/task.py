@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group("task", cls=Group, examples=("herold task run 17",))
 def task() -> None:
-    """Do what the ledger asks for: build the audience of a run.
+    """Do what the ledger asks for: build the audience of a run, or look what would go wrong at a campaign's time.
 
     On Kubernetes the operator writes tasks and starts a Job for each; no person has to.
     """
@@ -25,8 +25,9 @@ def task() -> None:
 def run(task_id: int) -> None:
     """Do one task and write down what came of it.
 
-    A guard that says no (nobody to reach, too many people, too late) is an outcome like another: it is written down,
-    and the exit code is 0. Exit code 5: try again. The same task may be run again at any time, also while it runs.
+    A guard that says no (nobody to reach, too many people, too late) is an outcome like another, and so is what would
+    go wrong: it is written down, and the exit code is 0. Exit code 5: try again. The same task may be run again at any
+    time, also while it runs.
     """
     from herold.processes.tasks import run_task
     from herold.settings import read_settings
@@ -42,4 +43,8 @@ def _words(outcome: Outcome | None) -> str:
             return f"run {run_id}, {planned:,} people"
         case {"refused": refused}:
             return f"refused, {refused['reason']}: {refused['message']}"
+        case {"findings": findings, "people": people}:
+            found = "".join(f"\n  {each['what']}: {each['message']}. To do: {each['hint']}." for each in findings)
+            counted = "" if people is None else f", {people:,} people"
+            return f"{len(findings) or 'nothing'} would go wrong{counted}{found}"
     return "done"

@@ -105,28 +105,35 @@ def exclusively(connection: Connection, task_id: int) -> Iterator[None]:
             connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (lock,))
 
 
+def task_kind(connection: Connection, task_id: int) -> TaskKind:
+    """Which work it is. Raises NotFound."""
+    row = connection.execute("SELECT kind FROM task WHERE id = %s", (task_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no task {task_id}", hint="tasks are kept for a week after they were finished")
+    return cast(TaskKind, row[0])
+
+
 def take_task(connection: Connection, task_id: int) -> Task | None:
-    """Begin; None when nothing is left to do. Raises NotFound."""
+    """Begin; None when nothing is left to do."""
     row = connection.execute(
         """UPDATE task SET started_at = coalesce(started_at, clock_timestamp()) WHERE id = %s AND finished_at IS NULL
            RETURNING id, kind, turn, resolved, requested_by""",
         (task_id,),
     ).fetchone()
     if row is None:
-        if connection.execute("SELECT FROM task WHERE id = %s", (task_id,)).fetchone() is None:
-            raise NotFound(f"there is no task {task_id}", hint="tasks are kept for a week after they were finished")
         return None
     return Task(row[0], row[1], row[2], ResolvedCampaign.from_json(row[3]), row[4])
 
 
 def finish_task(connection: Connection, task: Task, outcome: Outcome) -> None:
-    """Write the receipt, in the transaction of the work itself. Raises Overtaken, and Temporary for a ledger that went
-    backwards meanwhile; the caller's transaction must not be committed then."""
+    """Write the receipt, in the transaction of the work itself. Raises Overtaken, and Temporary where something would
+    start in a ledger that went backwards meanwhile; the caller's transaction must not be committed then."""
     row = connection.execute("SELECT turn, suspended, finished_at FROM task WHERE id = %s FOR UPDATE", (task.id,))
     found = row.fetchone()
     if found is None or found[0] != task.turn or found[2] is not None:
         raise Overtaken
-    if connection.execute("SELECT FROM installation WHERE regressed_at IS NOT NULL").fetchone() is not None:
+    regressed = "SELECT FROM installation WHERE regressed_at IS NOT NULL"
+    if task.kind == "Build" and connection.execute(regressed).fetchone() is not None:
         raise Temporary("the ledger went backwards: nothing starts until a person accepts it")
     if "run" in outcome:
         connection.execute(

@@ -6,8 +6,9 @@ from herold.errors import Refused
 from herold.ledger.database import Connection
 from herold.ledger.installation import check_durability
 from herold.ledger.runs import prepare_start, start_run
-from herold.ledger.tasks import Outcome, Overtaken, Task, exclusively, finish_task, refusal, take_task
+from herold.ledger.tasks import Outcome, Overtaken, Task, exclusively, finish_task, refusal, take_task, task_kind
 from herold.processes.ledger import OpenLedger, open_ledger
+from herold.processes.preflight import look_ahead
 from herold.settings import Settings
 
 
@@ -18,10 +19,11 @@ def run_task(settings: Settings, task_id: int) -> Outcome | None:
     NotFound, Refused (this process may not touch the ledger at all) and Temporary (call it again).
     """
     with open_ledger(settings) as ledger, exclusively(ledger.connection, task_id):
-        check_durability(ledger.connection, settings)
+        if task_kind(ledger.connection, task_id) == "Build":
+            check_durability(ledger.connection, settings)
         while (task := take_task(ledger.connection, task_id)) is not None:
             try:
-                return _build(ledger, task)
+                return _build(ledger, task) if task.kind == "Build" else _look(ledger, task, settings)
             except Overtaken:
                 continue  # what was built is gone; what is wanted now is looked up anew
     return None
@@ -37,4 +39,11 @@ def _build(ledger: OpenLedger, task: Task) -> Outcome:
         except Refused as error:
             outcome = refusal(error)
         finish_task(connection, task, outcome)
+    return outcome
+
+
+def _look(ledger: OpenLedger, task: Task, settings: Settings) -> Outcome:
+    outcome = look_ahead(ledger, task.resolved, settings)
+    with ledger.connection.transaction():
+        finish_task(ledger.connection, task, outcome)
     return outcome
