@@ -6,6 +6,7 @@ which they are declared. What only the engine does (duplicate URNs, state, plugi
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,11 @@ def read_stack(stack: str) -> dict[str, Any]:
 def record(stack: str, settings: StackSettings, *, preview: bool = True) -> Recorded:
     """Declare the stack with these settings, and give back what it declared."""
     recorder = Recorder(stack, preview=preview)
-    pulumi.runtime.set_mocks(_NoMocks(), project=PROJECT, stack=stack, preview=preview, monitor=recorder)
-    pulumi.runtime.test(lambda: _declare(settings))()  # type: ignore[no-untyped-call]
+    with asyncio.Runner() as runner:
+        # Pulumi takes the thread's event loop, which is none once anything in this process has used one of its own.
+        asyncio.set_event_loop(runner.get_loop())
+        pulumi.runtime.set_mocks(_NoMocks(), project=PROJECT, stack=stack, preview=preview, monitor=recorder)
+        pulumi.runtime.test(lambda: _declare(settings))()  # type: ignore[no-untyped-call]
     return recorder.recorded()
 
 

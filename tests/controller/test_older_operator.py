@@ -67,7 +67,7 @@ def test_it_carries_a_campaign_out_and_keeps_what_a_newer_one_wrote(platform: Pl
         resources = world(port=sink.port, campaign={"suspend": True})
         campaign = resources[-1]
         platform.apply(*resources)
-        platform.wait_reason(campaign, "Suspended", "SpecSuspend")
+        platform.wait_reason(campaign, "Planned", "AudienceFrozen")
         operator.stop()
         status = platform.status(campaign)
         later = {

@@ -155,6 +155,11 @@ class ApiProxy:
                 return response
         except (aiohttp.ClientError, ConnectionError):
             return self._cut(request, None)
+        except asyncio.CancelledError:
+            if stop is not None:  # whoever asked is gone already: the next one is stopped
+                stop.left = 1
+                self._stops.append(stop)
+            raise
 
     def _stop_for(self, request: web.Request) -> _Stop | None:
         words = f"{request.method} {request.path}"

@@ -187,12 +187,15 @@ def outside_address() -> str | None:
 
 
 def build_pod() -> dict[str, Any]:
-    container = {"name": "reader", "image": "none"}
+    """It never runs; PodSecurity `restricted` lets it in."""
+    inside = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {"name": "reader", "image": "none", "securityContext": inside}
+    outside = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "herold-reader-0", "namespace": PLATFORM},
-        "spec": {"containers": [container]},
+        "spec": {"containers": [container], "securityContext": outside},
     }
 
 
