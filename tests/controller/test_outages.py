@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from controller.platform import Platform, world
 from herold.ledger.database import one
 from herold.ledger.holds import active_holds
 from herold.ledger.installation import accept_ledger
 from parts.kubernetes import wait_for
+from parts.outage import ledger_away
 from parts.smtp_sink import smtp_sink
-
-
-@contextmanager
-def ledger_away(platform: Platform) -> Iterator[None]:
-    """Nobody gets a connection, and the operator loses those that it has."""
-    parts = conninfo_to_dict(platform.url)
-    name = parts["dbname"]
-    with psycopg.connect(make_conninfo(platform.url, dbname="postgres"), autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
-        try:
-            admin.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = %s AND application_name = 'herold-operator'",
-                (name,),
-            )
-            yield
-        finally:
-            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
 
 
 def test_while_the_ledger_is_away_conditions_say_so_and_then_it_goes_on(platform: Platform) -> None:
@@ -42,7 +20,7 @@ def test_while_the_ledger_is_away_conditions_say_so_and_then_it_goes_on(platform
     platform.apply(*resources)
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     before = platform.status(campaign)
-    with ledger_away(platform):
+    with ledger_away(platform.url, "herold-operator"):
         platform.api.merge(campaign, {"metadata": {"annotations": {"herold.dev/hold": "wrong price"}}})
         message = platform.wait_reason(campaign, "Degraded", "LedgerUnavailable", 40)["message"]
         assert "the ledger does not answer" in message
