@@ -14,17 +14,19 @@ import os
 import signal
 import ssl
 import statistics
+import sys
 import tempfile
 import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from controller.platform import TEAM, Object, Operator, Platform, platform_on, world
 from controller.rig import running
@@ -88,10 +90,10 @@ class Bench:
     campaigns: list[Object] = field(default_factory=list)
     edits: int = 0
 
-    def operator(self) -> tuple[Operator, int]:
+    def operator(self, **settings: str) -> tuple[Operator, int]:
         """A replica, and its port."""
         port = free_port()
-        return self.platform.operator(**SETTINGS, health_port=str(port)), port
+        return self.platform.operator(**{**SETTINGS, **settings}, health_port=str(port)), port
 
     def grow(self, count: int) -> float:
         """Have so many campaigns, all of them judged; seconds that a running operator took for it."""
@@ -163,6 +165,11 @@ def memory(operator: Operator) -> dict[str, int]:
     return {"now_mb": round(found["VmRSS"] * 1.024e-3), "peak_mb": round(found["VmHWM"] * 1.024e-3)}
 
 
+def cpu_seconds(operator: Operator) -> float:
+    """What it used of a processor so far: other than time, it hardly grows with the load of the machine."""
+    return sum(psutil.Process(operator.process.pid).cpu_times()[:2])
+
+
 def measure_edits(bench: Bench, changes: int) -> dict[str, float]:
     """From an edit to its condition; two people edit at the same time."""
     with ThreadPoolExecutor(2) as pool:
@@ -177,7 +184,10 @@ def measure_restart(bench: Bench, leader: Operator) -> tuple[dict[str, Any], Ope
     before, began = bench.platform.api.audited(), time.monotonic()
     operator, port = bench.operator()
     seconds = bench.settled(port, began)
-    figures = {"settled": round(seconds, 1), "writes": dict(bench.writes_since(before))}
+    figures = {
+        **{"settled": round(seconds, 1), "cpu": round(cpu_seconds(operator), 1)},
+        "writes": dict(bench.writes_since(before)),
+    }
     return {**figures, **memory(operator)}, operator
 
 
@@ -221,20 +231,33 @@ def measure_running(bench: Bench, folder: Path) -> dict[str, Any]:
     return {"seconds": round(seconds), "people": PEOPLE, **kinds}
 
 
-def in_rounds(rounds: int, measure: Callable[[], float]) -> dict[str, Any]:
-    """The median, and all."""
-    found = [measure() for _ in range(rounds)]
-    return {"median": round(statistics.median(found), 2), "all": found}
+class Figures(dict[str, Any]):
+    """They are shown on standard error as they come: it takes a while."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        print(f"{name}: {json.dumps(value)}", file=sys.stderr, flush=True)
 
 
-def measure_all(bench: Bench, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def grown(bench: Bench, count: int, figures: Figures) -> Operator:
+    """A leader that has judged so many campaigns. They are made by a patient one: making them keeps all busy."""
+    patient, _ = bench.operator(lease_seconds="60")
+    wait_for("it to lead", lambda: patient.events("leading"), 60)
+    new = count - len(bench.campaigns)
+    figures[f"first_visits_{new}"] = {"seconds": round(bench.grow(count), 1)}
+    patient.stop()
+    began = time.monotonic()
+    leader, port = bench.operator()
+    bench.settled(port, began)
+    return leader
+
+
+def measure_all(bench: Bench, options: argparse.Namespace, folder: Path) -> Figures:
     """All figures."""
-    figures: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
-    leader, _ = bench.operator()
-    wait_for("it to lead", lambda: leader.events("leading"), 60)
+    figures = Figures(load_before=round(os.getloadavg()[0], 1), cores=os.cpu_count())
     bench.platform.apply(*world()[:-1])
     bench.watcher.start()
-    figures["first_visits"] = {"campaigns": options.campaigns, "seconds": round(bench.grow(options.campaigns), 1)}
+    leader = grown(bench, options.campaigns, figures)
     figures["edit_to_condition"] = [measure_edits(bench, options.changes) for _ in range(options.rounds)]
     figures["memory"] = memory(leader)
     handovers: dict[str, list[float]] = {"stopped": [], "killed": []}
@@ -246,7 +269,8 @@ def measure_all(bench: Bench, options: argparse.Namespace, folder: Path) -> dict
         name: {"median": statistics.median(found), "all": found} for name, found in handovers.items()
     }
     figures["running"] = measure_running(bench, folder)
-    bench.grow(options.restart)
+    leader.stop()
+    leader = grown(bench, options.restart, figures)
     restarts = []
     for _ in range(options.rounds):
         figure, leader = measure_restart(bench, leader)
