@@ -10,7 +10,7 @@ from herold.errors import HeroldError
 from herold.journal import Journal
 from herold_operator.health import Health, serve_health
 from herold_operator.leadership import Leadership
-from herold_operator.running import lead
+from herold_operator.running import operate
 from herold_operator.settings import read_operator_settings
 
 
@@ -35,15 +35,9 @@ def main() -> int:
         leadership = Leadership(own, journal, health, lambda: _tell(loop, leading))
         server = await serve_health(health, own.health_port) if own.health_port else None
         leadership.start()
-        waits = [asyncio.create_task(leading.wait()), asyncio.create_task(stop.wait())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            if not stop.is_set():
-                health.lead()
-                await lead(settings, own, journal, health, leadership, stop)
+            await operate(settings, own, journal, health, leadership, leading, stop)
         finally:
-            for wait in waits:
-                wait.cancel()
             await asyncio.to_thread(leadership.stop)
             if server is not None:
                 await server.cleanup()

@@ -59,13 +59,14 @@ class Fleets:
 
     async def list_all(self) -> None:
         """See what there is: after a start nothing is applied that is there already, and drift is found."""
-        self._live = {}
+        found = {}
         for item in await self.api.list(self._path, SELECTOR):
             labels, annotations = item["metadata"]["labels"], item["metadata"].get("annotations", {})
             sender = (labels.get(NAMESPACE_LABEL, ""), labels.get(SENDER_LABEL, ""))
-            self._live[sender] = _Live(
+            found[sender] = _Live(
                 annotations.get(APPLIED, ""), item["spec"].get("replicas", 1), int(annotations.get(ASKED, 0))
             )
+        self._live = found
 
     def due(
         self, backlog: Mapping[tuple[str, str], Backlog], senders: Mapping[Key, SenderProfile], now: float

@@ -1,9 +1,9 @@
 """/healthz, /readyz and /metrics over HTTP. Names of metrics are stable, labels bounded: no campaign, no person.
 
 A replica that stands by is healthy too. One that leads is not when it looked at nothing for a minute (its event loop or
-its threads are stuck), or when a watch has shown no sign of life for much longer than the API server lets pass between
-two bookmarks: a new process is better. Ready is who can lead: it was answered when it asked for the Lease, and one that
-leads has listed everything.
+its threads are stuck); none is when a watch has shown no sign of life for much longer than the API server lets pass
+between two bookmarks: a new process is better. Ready is who can lead at once: it was answered when it asked for the
+Lease, and has listed everything.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Health:
     beat_at: float | None = None
     heard_at: dict[str, float] = field(default_factory=dict)
     asked: bool = False  # the API server answered when it was asked for the Lease
-    listed: bool = False  # the leader knows everything
-    leads: bool = False
+    listed: bool = False  # it knows everything
     reading: Reading = field(default_factory=dict)  # what only the leader knows, as of its last tick
     leading: Gauge = field(init=False)
     visits: Histogram = field(init=False)
@@ -61,7 +60,6 @@ class Health:
 
     def lead(self) -> None:
         """This replica leads from now on."""
-        self.leads = True
         self.leading.set(1)
 
     def beat(self) -> None:
@@ -86,7 +84,7 @@ class Health:
         """What it is not ready for, '' when it is."""
         if not self.asked:
             return "was not answered yet when it asked for the Lease"
-        return "" if self.listed or not self.leads else "has not listed everything yet"
+        return "" if self.listed else "has not listed everything yet"
 
 
 def _answer(trouble: str) -> web.Response:

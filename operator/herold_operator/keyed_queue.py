@@ -12,9 +12,11 @@ LONGEST_DELAY = 60.0
 
 
 class KeyedQueue(Generic[K]):
-    """Level-based: a key that is added while it is handled is handled once more afterwards."""
+    """Level-based: a key that is added while it is handled is handled once more afterwards. While `takes` is False,
+    what is added is dropped: nobody is going to handle it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes: bool = True) -> None:
+        self.takes = takes
         self._ready: deque[K] = deque()
         self._waiting: set[K] = set()
         self._busy: set[K] = set()
@@ -28,6 +30,8 @@ class KeyedQueue(Generic[K]):
 
     def add(self, key: K, *, first: bool = False) -> None:
         """Handle `key` soon; `first`: before all others (a brake)."""
+        if not self.takes:
+            return
         if key in self._busy:
             self._again.add(key)
             return

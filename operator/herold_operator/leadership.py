@@ -45,6 +45,7 @@ class Leadership:
         self._collection, self._path = collection, f"{collection}/{settings.lease_name}"
         self._seen: tuple[Any, float] = (None, 0.0)
         self._renewed = 0.0
+        self._leads = False
 
     def start(self) -> None:
         """Begin to ask for the Lease."""
@@ -57,8 +58,9 @@ class Leadership:
             self._thread.join(10)
 
     def check(self) -> None:
-        """End the process if another replica may lead by now. From any thread, before each write."""
-        if not self._stop.is_set() and _clock() >= self._limit:
+        """End the process if another replica may lead by now, or this one never led. From any thread, before each
+        write."""
+        if not self._leads or (not self._stop.is_set() and _clock() >= self._limit):
             self._lose()
 
     @property
@@ -77,6 +79,7 @@ class Leadership:
         try:
             await self._acquire(api)
             if not self._stop.is_set():
+                self._leads = True
                 self._journal.write("info", "leading", identity=self._settings.identity)
                 self._on_leading()
                 await self._keep(api)

@@ -92,10 +92,15 @@ class Reconciler:
             return False
         key = (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
         # A brake, and an edit that nobody looked at, overtake what waits.
-        self.queue.add(key, first=key[0] == "Campaign" and _is_urgent(item))
+        self.queue.add(key, first=_is_urgent(item))
         for each in self.world.dependents(key):
             self.queue.add(each)
         return True
+
+    def look_through(self) -> None:
+        """Have everything that is known visited, in the order in which it would have been if it had come just now."""
+        for key, item in self.world.objects.items():
+            self.queue.add(key, first=_is_urgent(item))
 
     def gone(self, key: Key, version: int | None = None) -> None:
         """An object was deleted."""
@@ -355,7 +360,9 @@ class Reconciler:
 
 
 def _is_urgent(item: Mapping[str, Any]) -> bool:
-    """Whether its status does not speak of its last edit, or of a brake."""
+    """Whether it is a campaign whose status does not speak of its last edit, or of a brake."""
+    if item["kind"] != "Campaign":
+        return False
     status = item.get("status") or {}
     if status and status.get("observedGeneration") != item["metadata"].get("generation"):
         return True

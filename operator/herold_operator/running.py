@@ -1,4 +1,8 @@
-"""The operator as a whole: list, watch, tick, reconcile; until it is told to stop."""
+"""The operator as a whole: list, watch, tick, reconcile; until it is told to stop.
+
+A replica that stands by lists and watches too, so that it knows everything when it leads. It asks the ledger nothing,
+and has no queue.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +33,24 @@ WATCH_ENDS_SECONDS = 5.0
 EVENTS_SECONDS = 2.0
 
 
-async def lead(
+async def operate(
     settings: Settings,
     own: OperatorSettings,
     journal: Journal,
     health: Health,
     leadership: Leadership,
+    leading: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    """Be the operator until `stop`, as long as `leadership` lasts. It is handed over once nothing more is decided."""
+    """List and watch from now on; from when `leading` is set, be the operator, as long as `leadership` lasts; until
+    `stop`. It is handed over once nothing more is decided."""
     configuration = await load_configuration()
     api = KubernetesApi(configuration, before_write=leadership.check)
     ledger = Ledger(settings, before=leadership.check)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
     teller = Teller(api, own.identity, journal, health)
     reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal, teller, health)
+    reconciler.queue.takes = False
 
     def happened(what: str | None, item: dict[str, Any]) -> None:
         if what == "DELETED":
@@ -59,13 +66,7 @@ async def lead(
         for kind in KINDS.values():
             health.hear(kind.plural)
         watching = asyncio.create_task(watch(build_registry(happened, health.hear, configuration), stop))
-        others = (
-            _tick(reconciler, own),
-            _resync(reconciler, own, journal),
-            reconciler.serve(),
-            teller.serve(),
-            _until(stop),
-        )
+        others = (_resync(reconciler, own, journal), _until(stop), _lead(reconciler, own, journal, leading, stop))
         tasks = [asyncio.create_task(each) for each in others]
         done, _ = await asyncio.wait({watching, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -86,8 +87,28 @@ async def lead(
         await api.close()
 
 
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _lead(
+    reconciler: Reconciler, own: OperatorSettings, journal: Journal, leading: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Wait for the Lease, then work for ever. A watch may lag behind what the leader before saw and did: a brake that
+    is not known yet would be taken off again. So all is listed once more before anything is judged."""
+    await leading.wait()
+    reconciler.health.lead()
+    reconciler.queue.takes = True
+    await asyncio.gather(_list_all(reconciler, journal, stop), _look(reconciler))
+    reconciler.look_through()
+    async with asyncio.TaskGroup() as group:
+        for each in (_tick(reconciler, own), reconciler.serve(), reconciler.teller.serve()):
+            group.create_task(each)
+
+
+async def _look(reconciler: Reconciler) -> None:
+    with contextlib.suppress(HeroldError):  # said and counted where it is raised
+        await reconciler.lookout.look()
 
 
 async def _list_all(reconciler: Reconciler, journal: Journal, stop: asyncio.Event) -> None:
@@ -147,7 +168,6 @@ async def _resync(reconciler: Reconciler, own: OperatorSettings, journal: Journa
 async def _tick(reconciler: Reconciler, own: OperatorSettings) -> None:
     while True:
         began = time.monotonic()
-        with contextlib.suppress(HeroldError):  # said and counted where it is raised
-            await reconciler.lookout.look()
+        await _look(reconciler)
         reconciler.measure()
         await asyncio.sleep(max(0.05, own.tick - (time.monotonic() - began)))

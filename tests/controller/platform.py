@@ -135,7 +135,8 @@ class Platform:
         return sorted(events, key=lambda each: int(each["metadata"]["resourceVersion"]))
 
     def lists(self, since: float) -> int:
-        """How often an operator listed the campaigns since: at its start, for its watch, then at each resync."""
+        """How often an operator listed the campaigns since: at its start, for its watch, when it leads, soon after the
+        start once more, then at each resync."""
         asked = self.api.requests(since)
         return len([each for each in asked if each["verb"] == "list" and each["objectRef"]["resource"] == "campaigns"])
 

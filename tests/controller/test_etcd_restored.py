@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,9 @@ import pytest
 
 from controller.platform import TEAM, Object, Platform, platform_on, world
 from controller.test_deletions import holds, named
-from controller.test_leadership import LEASE
+from controller.test_leadership import LEASE, stand_by
 from herold.ledger.holds import active_holds, release
-from parts.kubernetes import ApiServer, api_server_in, wait_for
+from parts.kubernetes import ApiServer, api_server_in, free_port, wait_for
 from parts.smtp_sink import smtp_sink
 
 
@@ -59,12 +60,13 @@ def working(platform: Platform) -> Iterator[None]:
         worker.wait(30)
 
 
-@pytest.mark.parametrize("survives", [True, False], ids=["operator survives", "operator begins anew"])
+@pytest.mark.parametrize("who", ["the leader", "one that stood by", "one that begins anew"])
 def test_a_campaign_younger_than_the_snapshot_waits_and_reaches_everybody_once_when_it_is_applied_again(
-    own_platform: Platform, tmp_path: Path, *, survives: bool
+    own_platform: Platform, tmp_path: Path, who: str
 ) -> None:
     platform, api = own_platform, own_platform.api
     operator = platform.operator(lease_seconds="60", resync="5")
+    survives = who == "the leader"
     with smtp_sink(tmp_path / "sink.log") as sink:
         resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
         old, young = named(resources[-1], "old"), named(resources[-1], "young")
@@ -76,12 +78,16 @@ def test_a_campaign_younger_than_the_snapshot_waits_and_reaches_everybody_once_w
             platform.wait_reason(old, "Completed", "EverybodySettled", 90)
         platform.apply(young)
         platform.wait_reason(young, "Planned", "AudienceFrozen", 60)
-        if not survives:
+        if who == "one that stood by":
+            stand_by(platform, free_port())
+            operator.stop(signal.SIGKILL)  # nothing is handed over
+        elif not survives:
             operator.stop()
         restore(api)
         if not survives:
             assert platform.status(old)["state"] == "Suspended"  # older than the ledger
             api.ask("DELETE", LEASE)
+        if who == "one that begins anew":
             platform.operator(resync="5")
         wait_for("the orphan to be held", lambda: holds(platform) == ["Orphaned"], 90)
         platform.wait_reason(old, "Completed", "EverybodySettled", 90)

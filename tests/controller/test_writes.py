@@ -38,7 +38,7 @@ def test_a_restart_and_a_resync_where_nothing_changed_write_nothing(platform: Pl
     before = platform.api.audited()
     second = platform.operator(resync="5")
 
-    wait_for("two resyncs", lambda: platform.lists(before) >= 4, 40)
+    wait_for("two resyncs", lambda: platform.lists(before) >= 5, 40)
     assert writes(platform.api.requests(before)) == []
     assert second.process.poll() is None
 
