@@ -85,7 +85,7 @@ def test_it_carries_a_campaign_out_and_keeps_what_a_newer_one_wrote(platform: Pl
         )
         before = platform.api.audited()
         again = platform.operator(resync="5")
-        wait_for("a look at everything", lambda: platform.lists(before) >= 3, 40)
+        wait_for("a look at everything", lambda: platform.lists(before) >= 4, 40)
         assert writes(platform.api.requests(before)) == []  # it does not take it away, and does not quarrel about it
         platform.api.merge(campaign, {"spec": {"suspend": False}})
         worker = platform.worker()
