@@ -35,6 +35,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "ec2/vpnConnection:VpnConnection": ("tunnel1IkeVersions", "presharedKeyStorage"),
     "sesv2/emailIdentity:EmailIdentity": ("emailIdentity",),
     "pinpoint/smsvoicev2PhoneNumber:Smsvoicev2PhoneNumber": ("isoCountryCode", "numberType", "messageType"),
+    "backup/vaultLockConfiguration:VaultLockConfiguration": ("minRetentionDays", "changeableForDays"),
     "cloudtrail/trail:Trail": ("isMultiRegionTrail",),
     "guardduty/detectorFeature:DetectorFeature": ("name",),
     "securityhub/standardsSubscription:StandardsSubscription": ("standardsArn",),

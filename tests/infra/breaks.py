@@ -9,6 +9,7 @@ from infra.edits import Added, Edit, put, unprotect, unset, without
 GROUP = "ec2/securityGroup:SecurityGroup"
 INGRESS = "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ALL = "0.0.0.0/0"
+VAULT = "backup/vault:Vault"
 TRAIL = "cloudtrail/trail:Trail"
 FUNCTION = "lambda/function:Function"
 PEOPLE = "ec2clientvpn/endpoint:Endpoint"
@@ -276,6 +277,22 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         without("ebs/encryptionByDefault:EncryptionByDefault", "ec2/vpc:Vpc", "eu-central-1"),
         without("s3/accountPublicAccessBlock:AccountPublicAccessBlock", "ec2/vpc:Vpc"),
         unset("s3/accountPublicAccessBlock:AccountPublicAccessBlock", "blockPublicAcls"),
+    ),
+    "backups-are-locked": (
+        unset(VAULT, "kmsKeyArn"),
+        unset(VAULT, "forceDestroy"),
+        without("backup/vaultLockConfiguration:VaultLockConfiguration", VAULT),
+        unset("backup/vaultLockConfiguration:VaultLockConfiguration", "minRetentionDays"),
+        unset("backup/vaultLockConfiguration:VaultLockConfiguration", "changeableForDays"),
+    ),
+    "backups-are-made-and-copied": (
+        without("backup/plan:Plan", VAULT),
+        without("backup/selection:Selection", "backup/plan:Plan"),
+        put("backup/plan:Plan", "rules[0].copyActions", []),
+    ),
+    "restores-are-tried": (
+        without("backup/restoreTestingPlan:RestoreTestingPlan", "backup/plan:Plan"),
+        without("backup/restoreTestingSelection:RestoreTestingSelection", "backup/plan:Plan"),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

@@ -27,6 +27,7 @@ MAIL = "herold_infra/aws/mail.py"
 TOPIC = "herold_infra/aws/topic.py"
 HEART = "herold_infra/aws/heartbeat.py"
 AUDIT = "herold_infra/aws/audit.py"
+BACKUP = "herold_infra/aws/backup.py"
 NODES = "herold_infra/aws/nodes.py"
 KEYS = "herold_infra/aws/keys.py"
 
@@ -103,6 +104,14 @@ LINES: dict[str, Line] = {
     "changes-are-recorded": Line(AUDIT, '"all_supported": True', '"all_supported": False', "audit"),
     "regions-are-judged": Line(AUDIT, "pci-dss/v/4.0.1", "pci-dss/v/3.2.1", "vpc"),
     "account-is-closed": Line(AUDIT, "                ignore_public_acls=True,\n", "", "audit"),
+    "backups-are-locked": Line(BACKUP, "            changeable_for_days=settings.lock_after_days,\n", "", "backup"),
+    "backups-are-made-and-copied": Line(BACKUP, '"key": "herold:data"', '"key": "herold:owner"', "backup"),
+    "restores-are-tried": Line(
+        BACKUP,
+        "            restore_testing_plan_name=plan.name,\n",
+        '            restore_testing_plan_name="x",\n',
+        "backup",
+    ),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

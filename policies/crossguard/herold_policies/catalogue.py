@@ -8,6 +8,7 @@ from herold_policies.rule import RULES, Rule
 
 MODULES = (
     "audit",
+    "backups",
     "buckets",
     "cluster",
     "edge",

@@ -23,6 +23,7 @@ STATEFUL = (
     "pinpoint/smsvoicev2OptOutList:Smsvoicev2OptOutList",
     "s3/bucket:Bucket",
     "cloudtrail/trail:Trail",
+    "backup/vault:Vault",
     "lb/loadBalancer:LoadBalancer",
 )
 # Where personal data of people in the EU may be: no transfer to a third country takes place.

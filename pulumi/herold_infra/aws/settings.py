@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from herold_infra.aws.addresses import NetworkSettings
 from herold_infra.aws.audit import AuditSettings
+from herold_infra.aws.backup import BackupSettings
 from herold_infra.aws.cache import CacheSettings
 from herold_infra.aws.cluster_settings import ClusterSettings
 from herold_infra.aws.database_settings import DatabaseSettings
@@ -29,6 +30,7 @@ class RegionSettings(Settings):
     database: DatabaseSettings
     edge: EdgeSettings
     audit: AuditSettings
+    backup: BackupSettings
     vpn: VpnSettings
     # A standby has none of these: what they hold is rebuilt from the ledger, and mail leaves by one region.
     cache: CacheSettings | None = None

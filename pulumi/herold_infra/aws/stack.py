@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from herold_infra.aws.audit import Audit, AuditArgs
+from herold_infra.aws.backup import Backup, BackupArgs
 from herold_infra.aws.cache import Cache, CacheArgs
 from herold_infra.aws.cluster import Cluster, ClusterArgs
 from herold_infra.aws.database import Database, DatabaseArgs
@@ -45,6 +46,11 @@ class Stack:
     def _place(self, region: RegionSettings) -> Place:
         return Place(self._settings.environment, self._settings.account, region.name)
 
+    def _copy_to(self, region: RegionSettings) -> str | None:
+        """Where the backups of a region are copied: to the other one, if there is one and this is the active one."""
+        others = [other.name for other in self._settings.regions if other.role == "standby"]
+        return others[0] if others and region.role == "active" else None
+
     def _make_region(self, region: RegionSettings) -> None:
         place = self._place(region)
         keys = Keys(place, self._opts)
@@ -61,6 +67,7 @@ class Stack:
         url = f"https://{region.edge.domain}{HEALTH}"
         Heartbeat(HeartbeatArgs(place, url, keys, region.edge.log_days), self._opts)
         Audit(AuditArgs(place, region.audit, keys, region.role == "active"), self._opts)
+        Backup(BackupArgs(place, region.backup, keys, region.role == "active", self._copy_to(region)), self._opts)
         if region.mail:
             Mail(MailArgs(place, region.mail, keys), self._opts)
         if region.sms:
