@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from herold_operator.job_trouble import Trouble
 from herold_operator.jobs import job_name
 from herold_operator.judging import Verdict, sentence
 from herold_operator.ledger import HoldView, LedgerState, RunView
+from herold_operator.outlook import Outlook, build_ahead, describe
 from herold_operator.reasons import Reason
 from herold_operator.tasks import Refusal, TaskView
 
@@ -51,6 +52,9 @@ class Seen:
     unmanned: str | None = None  # the namespace where workers of its run should be, and none is
     trouble: Trouble | None = None  # with the Job of the task
     waits: bool = False  # for its turn
+    outlook: Outlook = field(default_factory=Outlook)
+    preflight: TaskView | None = None  # that looks ahead, whatever it was asked about
+    preflight_trouble: Trouble | None = None  # with its Job
 
     @property
     def identity(self) -> Identity:
@@ -242,7 +246,7 @@ def _planned(seen: Seen) -> Condition:
     if seen.is_building and seen.task is not None:
         return Condition(Reason.BUILDING, f"The audience is being built by the Job {job_name(seen.task)}.")
     at = "at once" if seen.starts_at in (None, AT_ONCE) else f"at {stamp(seen.starts_at)}"
-    return Condition(Reason.SCHEDULED, f"The audience freezes {at}.")
+    return Condition(Reason.SCHEDULED, f"The audience freezes {at}.{describe(seen.outlook)}")
 
 
 def _progressing(run: RunView | None) -> Condition:
@@ -304,7 +308,8 @@ def _degraded(seen: Seen) -> Condition:
     if seen.verdict.mistakes:
         reason = Reason.REFERENCE_NOT_FOUND if seen.verdict.missing else Reason.INVALID_SPEC
         return Condition(Reason.NOT_ACCEPTED, f"It is not valid ({reason}); see the condition Valid.")
-    return Condition(Reason.AS_EXPECTED, "Nothing is out of order.")
+    ahead = build_ahead(seen.outlook, seen.preflight_trouble, seen.status)
+    return ahead or Condition(Reason.AS_EXPECTED, "Nothing is out of order.")
 
 
 def _stop_trouble(annotation: str, run: RunView | None) -> str:

@@ -8,7 +8,7 @@ from herold.ledger.holds import hold_once, release
 from herold.ledger.intent import Started, known_run
 from herold.ledger.runs import change_run
 from herold.ledger.senders import sync_sender
-from herold.ledger.tasks import request_task, suspend_task, withdraw_tasks
+from herold.ledger.tasks import TaskKind, request_task, suspend_task, withdraw_tasks
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR, BY_STOP
@@ -63,9 +63,16 @@ def request_build(connection: Connection, resolved: ResolvedCampaign) -> TaskVie
         return read_task(connection, task)
 
 
-def withdraw(connection: Connection, namespace: str, name: str) -> None:
+def request_preflight(connection: Connection, resolved: ResolvedCampaign, digest: str) -> TaskView:
+    """Ask what would go wrong at its time."""
+    with connection.transaction():
+        task, _ = request_task(connection, "Preflight", resolved, digest=digest, actor=ACTOR)
+        return read_task(connection, task)
+
+
+def withdraw(connection: Connection, namespace: str, name: str, *kinds: TaskKind) -> None:
     """Nobody wants what was asked for any more. `name` as the ledger has it."""
-    withdraw_tasks(connection, namespace, name, ("Build",))
+    withdraw_tasks(connection, namespace, name, kinds)
 
 
 def sync(connection: Connection, sender: SenderProfile) -> None:

@@ -52,6 +52,9 @@ class EventReason(StrEnum):
     START_REFUSED = "StartRefused"
     AUDIENCE_BUILD_FAILED = "AudienceBuildFailed"
     AUDIENCE_BUILD_LATE = "AudienceBuildLate"
+    PREFLIGHT_FOUND_TROUBLE = "PreflightFoundTrouble"
+    PREFLIGHT_CLEAR = "PreflightClear"
+    PREFLIGHT_FAILED = "PreflightFailed"
     STOP_NOT_OBEYED = "StopNotObeyed"
     WORKERS_MISSING = "WorkersMissing"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
@@ -95,6 +98,9 @@ EVENTS: dict[EventReason, Sentence] = {
     EventReason.START_REFUSED: Sentence(_W, "The ledger refused to start the run."),
     EventReason.AUDIENCE_BUILD_FAILED: Sentence(_W, "Its audience can't be built."),
     EventReason.AUDIENCE_BUILD_LATE: Sentence(_W, "Its audience is not built in time."),
+    EventReason.PREFLIGHT_FOUND_TROUBLE: Sentence(_W, "Something would go wrong at its time."),
+    EventReason.PREFLIGHT_CLEAR: Sentence(_N, "What pre-flight found holds no longer."),
+    EventReason.PREFLIGHT_FAILED: Sentence(_W, "Nobody can look what would go wrong at its time."),
     EventReason.STOP_NOT_OBEYED: Sentence(_W, "A stop was not obeyed:"),
     EventReason.WORKERS_MISSING: Sentence(_W, "Messages are due, and no worker sends them."),
     EventReason.LEDGER_UNAVAILABLE: Sentence(_W, "The ledger does not answer the operator."),
@@ -142,6 +148,8 @@ TOLD: dict[Reason, EventReason] = {
     Reason.START_REFUSED: EventReason.START_REFUSED,
     Reason.AUDIENCE_BUILD_FAILED: EventReason.AUDIENCE_BUILD_FAILED,
     Reason.AUDIENCE_BUILD_LATE: EventReason.AUDIENCE_BUILD_LATE,
+    Reason.PREFLIGHT_FOUND_TROUBLE: EventReason.PREFLIGHT_FOUND_TROUBLE,
+    Reason.PREFLIGHT_FAILED: EventReason.PREFLIGHT_FAILED,
     Reason.STOP_NOT_OBEYED: EventReason.STOP_NOT_OBEYED,
     Reason.WORKERS_MISSING: EventReason.WORKERS_MISSING,
     Reason.LEDGER_UNAVAILABLE: EventReason.LEDGER_UNAVAILABLE,
@@ -155,9 +163,10 @@ ENDED: dict[Reason, EventReason] = {
     Reason.SPEC_SUSPEND: EventReason.RESUMED,
     Reason.LEDGER_UNAVAILABLE: EventReason.LEDGER_BACK,
     Reason.LEDGER_REGRESSED: EventReason.LEDGER_ACCEPTED,
+    Reason.PREFLIGHT_FOUND_TROUBLE: EventReason.PREFLIGHT_CLEAR,
 }
 _HOLDS = (Reason.HELD, Reason.LOOKS_LIKE_REPEAT, Reason.MASS_DELETION)
-_ANEW = (*_HOLDS, Reason.STOP_NOT_OBEYED)
+_ANEW = (*_HOLDS, Reason.STOP_NOT_OBEYED, Reason.PREFLIGHT_FOUND_TROUBLE)
 _MISTAKES = (Reason.INVALID_SPEC, Reason.REFERENCE_NOT_FOUND, Reason.FROZEN_FIELD_CHANGED, Reason.ALREADY_RAN)
 # Their sentence says it all.
 _PLAIN = frozenset((Reason.ACCEPTED, Reason.SPEC_SUSPEND, Reason.FINISHING))
@@ -176,7 +185,7 @@ def plan_events(key: Key, uid: str, before: Mapping[str, Any], after: Mapping[st
             continue  # a later version of us wrote it
         was, now = old.get(name), Reason(condition["reason"])
         since = Reason(was["reason"]) if was is not None and was["reason"] in set(Reason) else None
-        if since != now and since in ENDED and not _is_still(since, now) and not over:
+        if since != now and since in ENDED and not _is_still(since, now, after) and not over:
             found.append(Happening(key, uid, ENDED[since]))
         if now not in TOLD or (name == ConditionType.DEGRADED and ended and now in ENDED):
             continue
@@ -210,8 +219,10 @@ def _by_type(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {each["type"]: each for each in status.get("conditions", ())}
 
 
-def _is_still(before: Reason, now: Reason) -> bool:
-    """Whether a brake is only said in another way, or lies behind another."""
+def _is_still(before: Reason, now: Reason, status: Mapping[str, Any]) -> bool:
+    """Whether a brake is only said in another way, or lies behind another; or what was found ahead is not ahead now."""
+    if before == Reason.PREFLIGHT_FOUND_TROUBLE:
+        return now != Reason.AS_EXPECTED or status.get("state") == "Sending"
     return now in _HOLDS and (before in _HOLDS or before == Reason.SPEC_SUSPEND)
 
 

@@ -13,6 +13,7 @@ from herold.resources.meta import Key
 from herold_operator import metrics as m
 from herold_operator.conditions import stamp
 from herold_operator.ledger import HoldView, RunView, Snapshot
+from herold_operator.reasons import ConditionType
 from herold_operator.workers import deployment_name
 
 # A run that is over stays in the figures so long: who must look at it has a day to do so.
@@ -61,6 +62,16 @@ def overdue(campaigns: Iterable[tuple[Key, Mapping[str, Any]]], now: datetime, l
     return found
 
 
+def out_of_order(statuses: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many campaigns say so, by the reason."""
+    found: Counter[str] = Counter()
+    for status in statuses:
+        for each in status.get("conditions", ()):
+            if each["type"] == ConditionType.DEGRADED and each["status"] == "True":
+                found[each["reason"]] += 1
+    return found
+
+
 def unmanned(snapshot: Snapshot, standing: Collection[int]) -> frozenset[int]:
     """Those of the runs that stand still whose sender has no worker with a lease."""
     return frozenset(
@@ -77,6 +88,7 @@ def build_reading(
     queue: int,
     away: float,
     states: Mapping[str, int],
+    degraded: Mapping[str, int],
     snapshot: Snapshot | None,
     stalled: float,
     late: float,
@@ -87,6 +99,7 @@ def build_reading(
         m.QUEUE: {(): queue},
         m.AWAY: {(): away},
         m.CAMPAIGNS: {(state,): count for state, count in states.items()},
+        m.DEGRADED: {(reason,): count for reason, count in degraded.items()},
         m.WANTED: {("/".join(sender),): count for sender, count in wanted.items()},
     }
     if snapshot is None:

@@ -10,10 +10,14 @@ from typing import Any
 
 from herold.errors import HeroldError, NotFound, Temporary
 from herold.journal import Journal
+from herold.ledger.tasks import TaskKind
 from herold.resources.meta import Key
+from herold.resources.sender import SenderProfile
 from herold_operator.api import FIELD_MANAGER, Conflict, KubernetesApi
+from herold_operator.deeds import withdraw
 from herold_operator.job_trouble import Trouble, not_made, read_trouble
-from herold_operator.jobs import build_audience_job, job_name
+from herold_operator.jobs import build_audience_job, build_preflight_job, job_name
+from herold_operator.ledger import Snapshot
 from herold_operator.lookout import Lookout
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
@@ -69,12 +73,10 @@ class Foreman:
                 found.append(key)
         return found
 
-    def forget(self, key: Key) -> None:
-        """The campaign is gone, or wants nothing any more."""
-        for queue in self._queues.values():
-            queue.pop(key, None)
-        for called in self._called.values():
-            called.discard(key)
+    def forget(self, kind: str, key: Key) -> None:
+        """The campaign is gone, or wants nothing of that kind any more."""
+        self._queues.get(kind, {}).pop(key, None)
+        self._called.get(kind, set()).discard(key)
 
     def _room(self, kind: str) -> int:
         """What is overdue takes no room: it would keep all others from their work."""
@@ -87,20 +89,26 @@ class Foreman:
 
     # Jobs -------------------------------------------------------------------------------------------------------------
 
-    async def attend(self, task: TaskView, *, now: datetime, new: bool) -> Trouble | None:
-        """See that an unfinished task has its Job; what is the matter with one that is overdue. `new`: nobody can have
-        made it yet."""
+    async def attend(self, task: TaskView, sender: SenderProfile, *, now: datetime, new: bool) -> Trouble | None:
+        """See that an unfinished task has its Job; what is the matter with one that is overdue. `sender`: of its
+        campaign; `new`: nobody can have made it yet."""
         job = self._jobs.get(task.key)
         if job is None or job.turn != task.turn:
             job = self._jobs[task.key] = _Job(task.turn)
         if new:
-            await self._make(task, job)
+            await self._make(task, job, sender)
         elif not job.made or now >= look_at(task, self.settings):
             if job.looked_at is None or time.monotonic() - job.looked_at >= look_seconds(self.settings):
-                await self._look(task, job, now)
+                await self._look(task, job, sender, now)
         else:
             job.trouble = None
         return job.trouble
+
+    async def withdraw(self, namespace: str, name: str, *kinds: TaskKind) -> Snapshot:
+        """Take back what has not been finished; `name` as the ledger has it. How the ledger is then."""
+        await self.lookout.ledger.call(lambda connection: withdraw(connection, namespace, name, *kinds))
+        self.journal.write("info", "task_withdrawn", campaign=f"{namespace}/{name}")
+        return await self.lookout.look()
 
     def done(self, task: TaskView) -> None:
         """It is finished, or taken back."""
@@ -110,9 +118,12 @@ class Foreman:
     def _path(self) -> str:
         return f"/apis/batch/v1/namespaces/{self.platform.namespace}/jobs"
 
-    async def _make(self, task: TaskView, job: _Job) -> None:
+    async def _make(self, task: TaskView, job: _Job, sender: SenderProfile) -> None:
         name = job_name(task)
-        manifest = build_audience_job(task, self.platform, self.settings)
+        if task.kind == "Build":
+            manifest = build_audience_job(task, self.platform, self.settings)
+        else:
+            manifest = build_preflight_job(task, sender, self.platform, self.settings)
         campaign = f"{task.namespace}/{task.name}"
         try:
             await self.api.request("POST", self._path, manifest, query={"fieldManager": FIELD_MANAGER})
@@ -121,18 +132,18 @@ class Foreman:
         except Temporary:
             raise
         except HeroldError as error:
-            job.trouble, job.looked_at = not_made(name, error.message), time.monotonic()
+            job.trouble, job.looked_at = not_made(task.kind, name, error.message), time.monotonic()
             self.journal.write("warning", "job_refused", campaign=campaign, task=task.id, message=error.message[:500])
             return
         job.made, job.trouble = True, None
         self.journal.write("info", "job_made", campaign=campaign, task=task.id, job=name)
 
-    async def _look(self, task: TaskView, job: _Job, now: datetime) -> None:
+    async def _look(self, task: TaskView, job: _Job, sender: SenderProfile, now: datetime) -> None:
         name = job_name(task)
         try:
             found: dict[str, Any] = await self.api.request("GET", f"{self._path}/{name}")
         except NotFound:
-            await self._make(task, job)
+            await self._make(task, job, sender)
             return
         job.made, job.looked_at, job.trouble = True, time.monotonic(), None
         if now >= overdue_at(task, self.settings):

@@ -18,6 +18,8 @@ _IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNever
 _CONFIGURATION = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _TEMPORARY = 5  # exit code of `herold`: something outside did not answer
 _MOST = 400
+_FAILED = {"Build": Reason.AUDIENCE_BUILD_FAILED, "Preflight": Reason.PREFLIGHT_FAILED}
+_LATE = {"Build": Reason.AUDIENCE_BUILD_LATE, "Preflight": Reason.PREFLIGHT_FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,10 @@ class Trouble:
     message: str
 
 
-def not_made(name: str, why: str) -> Trouble:
+def not_made(kind: str, name: str, why: str) -> Trouble:
     """The API server does not take the Job: a quota, a policy, a namespace that is not there."""
     words = f"The Job {name} can't be made: {_legible(why)}. It is tried again by itself."
-    return Trouble(Reason.AUDIENCE_BUILD_FAILED, words)
+    return Trouble(_FAILED[kind], words)
 
 
 def read_trouble(task: TaskView, job: Object, pods: Sequence[Object]) -> Trouble:
@@ -42,15 +44,15 @@ def read_trouble(task: TaskView, job: Object, pods: Sequence[Object]) -> Trouble
     pod = max(pods, key=lambda each: str(each["metadata"]["creationTimestamp"]), default=None)
     ended = {each["type"]: each for each in status.get("conditions", ()) if each["status"] == "True"}
     if "Complete" in ended:
-        return _failed(f"The Job {where} ended, and its task {task.id} is not done. {again}.")
+        return _failed(task, f"The Job {where} ended, and its task {task.id} is not done. {again}.")
     if "Failed" in ended:
         condition = ended["Failed"]
         why = f"{condition.get('reason', '')}: {condition.get('message', '')}"
         last = f" {_last_words(pod)}" if pod is not None else ""
-        return _failed(f"The Job {where} failed ({_legible(why)}).{last} Mend that. {again}.")
+        return _failed(task, f"The Job {where} failed ({_legible(why)}).{last} Mend that. {again}.")
     if pod is None:
         look = f"kubectl -n {metadata['namespace']} describe job {metadata['name']}"
-        return _late(f"The Job {where} has no pod: a quota or a policy may forbid it. Look: {look}.")
+        return _late(task, f"The Job {where} has no pod: a quota or a policy may forbid it. Look: {look}.")
     return _of_pod(task, pod)
 
 
@@ -60,24 +62,26 @@ def _of_pod(task: TaskView, pod: Object) -> Trouble:
     look = f"Look: kubectl -n {metadata['namespace']} describe pod {metadata['name']}."
     for each in status.get("conditions", ()):
         if each["type"] == "PodScheduled" and each["status"] == "False":
-            return _late(f"No node takes the pod {where}: {_legible(each.get('message', ''))}. Make room for it.")
+            return _late(task, f"No node takes the pod {where}: {_legible(each.get('message', ''))}. Make room for it.")
     container: Object = next(iter(status.get("containerStatuses", ())), {})
     waiting = container.get("state", {}).get("waiting")
     if waiting is not None:
         why, said = waiting.get("reason", ""), _legible(waiting.get("message", ""))
         if why in _IMAGE:
             image = container.get("image", "")
-            return _failed(f"The pod {where} has no image {image} ({why}: {said}). Bring it to where nodes get it.")
+            return _failed(
+                task, f"The pod {where} has no image {image} ({why}: {said}). Bring it to where nodes get it."
+            )
         if why in _CONFIGURATION:
-            return _failed(f"The pod {where} can't start ({why}: {said}). Mend what it names.")
-        return _late(f"The pod {where} does not start ({why}). A Secret that it mounts may be missing. {look}")
+            return _failed(task, f"The pod {where} can't start ({why}: {said}). Mend what it names.")
+        return _late(task, f"The pod {where} does not start ({why}). A Secret that it mounts may be missing. {look}")
     if status.get("phase") == "Failed":
         words = f"{_last_words(pod)} It is tried again by itself."
-        return (_late if _exit_code(pod) == _TEMPORARY else _failed)(f"The pod {where} failed. {words}")
+        return (_late if _exit_code(pod) == _TEMPORARY else _failed)(task, f"The pod {where} failed. {words}")
     if task.started_at is None:
-        return _late(f"The pod {where} has not begun with its task. {look}")
+        return _late(task, f"The pod {where} has not begun with its task. {look}")
     since = stamp(task.started_at)
-    return _late(f"The pod {where} is at it since {since}; a great audience takes its time. {look}")
+    return _late(task, f"The pod {where} is at it since {since}; a great audience takes its time. {look}")
 
 
 def _last_words(pod: Object) -> str:
@@ -106,9 +110,9 @@ def _legible(text: str) -> str:
     return line[-_MOST:].rstrip(".")
 
 
-def _failed(message: str) -> Trouble:
-    return Trouble(Reason.AUDIENCE_BUILD_FAILED, message)
+def _failed(task: TaskView, message: str) -> Trouble:
+    return Trouble(_FAILED[task.kind], message)
 
 
-def _late(message: str) -> Trouble:
-    return Trouble(Reason.AUDIENCE_BUILD_LATE, message)
+def _late(task: TaskView, message: str) -> Trouble:
+    return Trouble(_LATE[task.kind], message)

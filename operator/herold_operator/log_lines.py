@@ -20,7 +20,7 @@ LINES: Mapping[str, str] = {
     "run_started": "The audience of a campaign is frozen.",
     "job_made": "The Job that builds an audience was applied.",
     "job_refused": "The API server refused that Job; the condition Degraded says why, and it is made again.",
-    "task_withdrawn": "A build that nobody wants any more was taken back before it ended.",
+    "task_withdrawn": "A build or a pre-flight that nobody wants any more was taken back before it ended.",
     "start_refused": "The ledger refused to start a run; the condition Degraded says why.",
     "brakes": "Holds were put on or taken off, or a run was suspended or resumed.",
     "campaign_vanished": "A campaign with an open run was deleted: the run pauses. `error`: many at once.",

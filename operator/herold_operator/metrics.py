@@ -29,6 +29,12 @@ CLOCK = Metric(
     "How far this node's clock is ahead of the ledger's; less: behind.",
 )
 CAMPAIGNS = Metric("herold_campaigns", "gauge", "Campaigns by state, as `kubectl get campaigns` has it.", ("state",))
+DEGRADED = Metric(
+    "herold_campaigns_degraded",
+    "gauge",
+    "Campaigns of which something is out of order, by the reason of their condition Degraded.",
+    ("reason",),
+)
 RUNS_OPEN = Metric("herold_runs_open", "gauge", "Runs that are not closed.")
 STALLED = Metric(
     "herold_run_stalled_seconds",
@@ -59,7 +65,7 @@ WANTED = Metric("herold_sender_workers_wanted", "gauge", "Workers that the opera
 
 CATALOGUE = (
     *(LEADING, VISITS, FAILURES, MISSED, WATCH_AGE, EVENTS),
-    *(QUEUE, AWAY, CLOCK, CAMPAIGNS, RUNS_OPEN, STALLED, LATE, UNCERTAIN, REGRESSED, HOLDS, HOLD_AGE),
+    *(QUEUE, AWAY, CLOCK, CAMPAIGNS, DEGRADED, RUNS_OPEN, STALLED, LATE, UNCERTAIN, REGRESSED, HOLDS, HOLD_AGE),
     *(LANE_PAUSED, DUE, WORKERS, WANTED),
     *process_metrics(),
 )

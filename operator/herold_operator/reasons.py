@@ -61,6 +61,8 @@ class Reason(StrEnum):
     START_REFUSED = "StartRefused"
     AUDIENCE_BUILD_FAILED = "AudienceBuildFailed"
     AUDIENCE_BUILD_LATE = "AudienceBuildLate"
+    PREFLIGHT_FOUND_TROUBLE = "PreflightFoundTrouble"
+    PREFLIGHT_FAILED = "PreflightFailed"
     STOP_NOT_OBEYED = "StopNotObeyed"
     WORKERS_MISSING = "WorkersMissing"
 
@@ -190,6 +192,21 @@ MEANINGS: dict[Reason, Meaning] = {
         "True",
         "The Job that builds its audience has not begun, or takes longer than it should; nothing was sent.",
         "See the message: make room on the nodes, or wait for a great audience.",
+    ),
+    Reason.PREFLIGHT_FOUND_TROUBLE: Meaning(
+        _D,
+        "True",
+        "It is not its time yet, and as things are something would go wrong then; the message lists everything. "
+        "Nothing waits for it: the campaign starts at its time all the same.",
+        "Mend what the message names. It is looked at again within a quarter of an hour, after an edit at once.",
+    ),
+    Reason.PREFLIGHT_FAILED: Meaning(
+        _D,
+        "True",
+        "The Job that looks what would go wrong can't run, failed, or takes longer than it should. Nothing waits for "
+        "it, but a start needs much of what it needs.",
+        "Mend what the message names (an image, a quota, a Secret, memory). The Job is made again by itself, at once "
+        "when the failed one is deleted.",
     ),
     Reason.START_REFUSED: Meaning(_D, "True", "The ledger refused to start the run.", "See the message."),
     Reason.WORKERS_MISSING: Meaning(

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from herold.errors import HeroldError, Temporary
@@ -30,7 +30,7 @@ from herold_operator.campaigns import (
 )
 from herold_operator.deeds import apply_brakes, sync
 from herold_operator.events import EventReason, Happening
-from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, overdue, unmanned
+from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, out_of_order, overdue, unmanned
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.foreman import Foreman
 from herold_operator.health import Health
@@ -38,10 +38,12 @@ from herold_operator.judging import Judge, Verdict
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
 from herold_operator.lookout import Lookout, backlog_of, campaign_of
+from herold_operator.outlook import look_out
+from herold_operator.preflights import PREFLIGHT, Preflights
 from herold_operator.settings import OperatorSettings
 from herold_operator.starts import BUILD, Starts
 from herold_operator.statuses import Statuses
-from herold_operator.tasks import ask_again_at, look_at, look_seconds
+from herold_operator.tasks import TaskView, ask_again_at, look_at, look_seconds
 from herold_operator.telling import Teller
 from herold_operator.world import World
 
@@ -65,6 +67,7 @@ class Reconciler:
     _statuses: Statuses = field(init=False)
     _foreman: Foreman = field(init=False)
     _starts: Starts = field(init=False)
+    _preflights: Preflights = field(init=False)
     _judge: Judge = field(init=False)
     _stops: dict[Key, str] = field(default_factory=dict)  # annotations for which the ledger was looked at anew
     _synced: dict[Key, object] = field(default_factory=dict)
@@ -80,6 +83,7 @@ class Reconciler:
         self.lookout = Lookout(self.ledger, self.world, self.fleets, self.queue, self.journal)
         self._foreman = Foreman(self.api, self.lookout, self.fleets.platform, self.settings, self.journal)
         self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
+        self._preflights = Preflights(self.ledger, self.lookout, self._foreman)
         self._statuses = Statuses(
             self.api, self.ledger, self.world, self.queue, self.teller, counts_every=self.settings.counts_every
         )
@@ -192,6 +196,7 @@ class Reconciler:
             queue=len(self.queue),
             away=0.0 if trouble is None else now - trouble[0],
             states=Counter(str(status.get("state", "New")) for _, status in campaigns),
+            degraded=out_of_order(status for _, status in campaigns),
             snapshot=snapshot,
             stalled=self._stalled,
             late=self._late,
@@ -239,7 +244,10 @@ class Reconciler:
         done = await self._starts.attend(key, seen)
         if done.news:
             seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
-        seen = replace(seen, trouble=done.trouble, waits=done.waits)
+        ahead = await self._preflights.attend(key, seen)
+        if ahead.news:
+            seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
+        seen = replace(seen, trouble=done.trouble, waits=done.waits, preflight_trouble=ahead.trouble)
         await self._statuses.say(key, item, seen)
         self._wake(key, seen)
 
@@ -271,6 +279,8 @@ class Reconciler:
         task = self.lookout.task((BUILD, key[1], name, occurrence))
         refusal, frozen_changed = self._starts.known(key, verdict, run, task)
         lead = timedelta(seconds=self.settings.freeze_lead)
+        starts_at = start_time(verdict.resolved, lead) if verdict.resolved is not None else None
+        preflight = self.lookout.task((PREFLIGHT, key[1], name, occurrence))
         annotations = item["metadata"].get("annotations") or {}
         return Seen(
             namespace=key[1],
@@ -288,9 +298,11 @@ class Reconciler:
             ledger=snapshot.ledger,
             refusal=refusal,
             frozen_changed=frozen_changed,
-            starts_at=start_time(verdict.resolved, lead) if verdict.resolved is not None else None,
+            starts_at=starts_at,
             status=item.get("status") or {},
             unmanned=self.settings.senders_namespace if run is not None and run.id in self._unmanned else None,
+            outlook=look_out(verdict, run, preflight, snapshot.ledger, self.settings, starts_at),
+            preflight=preflight,
         )
 
     async def _brake(self, namespace: str, name: str, run: RunView | None, brakes: Brakes) -> None:
@@ -308,6 +320,7 @@ class Reconciler:
     async def _absent(self, key: Key) -> None:
         """The campaign is gone: its open runs pause, and what was to become one does not."""
         self._starts.forget(key)
+        self._preflights.forget(key)
         self._stops.pop(key, None)
         self._statuses.forget(key)
         snapshot = self.lookout.snapshot or await self.lookout.look()
@@ -315,7 +328,7 @@ class Reconciler:
         many = self._is_one_of_many(key, snapshot, present)
         for name in (key[2], f"{key[2]}{PROOF}"):
             if any(task.is_pending and (task.namespace, task.name) == (key[1], name) for task in self.lookout.tasks()):
-                snapshot = await self._starts.withdraw(key[1], name)
+                snapshot = await self._foreman.withdraw(key[1], name, BUILD, PREFLIGHT)
             runs = [run for place, run in snapshot.runs.items() if place[:2] == (key[1], name)]
             for run in runs:
                 if not run.is_open or run.id not in self.lookout.ours:
@@ -345,18 +358,25 @@ class Reconciler:
 
     def _wake(self, key: Key, seen: Seen) -> None:
         """Come back when something falls due by itself."""
-        now, at = seen.ledger.now, None
+        now, at, ahead = seen.ledger.now, None, seen.outlook.next_at
         if seen.run is not None:
-            return
-        if seen.task is not None and seen.task.is_pending:
-            soon = now + timedelta(seconds=look_seconds(self.settings))
-            at = soon if seen.trouble is not None else max(look_at(seen.task, self.settings), soon)
+            pass
+        elif seen.task is not None and seen.task.is_pending:
+            at = self._look_again(seen.task, now, trouble=seen.trouble is not None)
         elif seen.task is not None and seen.refusal is not None:
             at = ask_again_at(seen.task, seen.refusal)
         elif seen.starts_at is not None and not seen.starts_now and seen.starts_at > now:
             at = seen.starts_at
-        if at is not None:
-            self.queue.add_after(key, min((at - now).total_seconds(), 3600.0))
+        if seen.outlook.task is not None and seen.outlook.task.is_pending:
+            ahead = self._look_again(seen.outlook.task, now, trouble=seen.preflight_trouble is not None)
+        for each in (at, ahead):
+            if each is not None:
+                self.queue.add_after(key, min((each - now).total_seconds(), 3600.0))
+
+    def _look_again(self, task: TaskView, now: datetime, *, trouble: bool) -> datetime:
+        """When it is looked whether somebody works on a task."""
+        soon = now + timedelta(seconds=look_seconds(self.settings))
+        return soon if trouble else max(look_at(task, self.settings), soon)
 
 
 def _is_urgent(item: Mapping[str, Any]) -> bool:

@@ -60,6 +60,12 @@ class OperatorSettings(BaseModel):
     tasks_at_once: int = Field(
         default=16, ge=1, le=1000, description="Jobs of one kind at a time; further campaigns wait for their turn."
     )
+    preflight_again: float = Field(
+        default=900.0,
+        ge=1,
+        le=3600,
+        description="What a pre-flight found is looked at again by then, so that it goes away once it is mended.",
+    )
     freeze_lead: int = Field(
         default=900, ge=0, le=86_400, description="The audience freezes this long before the first message falls due."
     )

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 
 from herold.errors import Refused
 from herold.journal import Journal
+from herold.ledger.tasks import TaskKind
 from herold.resources.meta import Key
 from herold_operator.campaigns import Seen
-from herold_operator.deeds import ask, request_build, withdraw
+from herold_operator.deeds import ask, request_build
 from herold_operator.foreman import Foreman
 from herold_operator.job_trouble import Trouble
 from herold_operator.judging import Verdict
-from herold_operator.ledger import Ledger, RunView, Snapshot
+from herold_operator.ledger import Ledger, RunView
 from herold_operator.lookout import Lookout
 from herold_operator.tasks import Refusal, TaskView, ask_again_at, build_refusal, refusal_of
 
-BUILD = "Build"
+BUILD: TaskKind = "Build"
 
 
 @dataclass(slots=True)
@@ -66,17 +67,17 @@ class Starts:
     def forget(self, key: Key) -> None:
         """The campaign is gone."""
         self._answers.pop(key, None)
-        self.foreman.forget(key)
+        self.foreman.forget(BUILD, key)
 
     async def attend(self, key: Key, seen: Seen) -> Attended:
         """Do what is missing for the run of a campaign."""
         if seen.task is not None and not seen.task.is_pending:
             self.foreman.done(seen.task)
         if seen.run is not None:
-            self.foreman.forget(key)
+            self.foreman.forget(BUILD, key)
             return await self._ask(key, seen, seen.run)
         if not seen.starts_now or self._answers[key].refusal is not None:
-            self.foreman.forget(key)
+            self.foreman.forget(BUILD, key)
             return await self._withdraw(seen)
         return await self._build(key, seen)
 
@@ -119,21 +120,15 @@ class Starts:
                 self.foreman.end_turn(BUILD, key)
         if not task.is_pending:
             return Attended()
-        trouble = await self.foreman.attend(task, now=seen.ledger.now, new=new)
+        trouble = await self.foreman.attend(task, resolved.sender, now=seen.ledger.now, new=new)
         return Attended(news=new, trouble=trouble)
 
     async def _withdraw(self, seen: Seen) -> Attended:
         """What is asked for is no longer wanted: the spec is wrong now, or means another time."""
         if seen.task is None or not seen.task.is_pending:
             return Attended()
-        await self.withdraw(seen.namespace, seen.name)
+        await self.foreman.withdraw(seen.namespace, seen.name, BUILD)
         return Attended(news=True)
-
-    async def withdraw(self, namespace: str, name: str) -> Snapshot:
-        """Take back what has not been finished; `name` as the ledger has it. How the ledger is then."""
-        await self.ledger.call(lambda connection: withdraw(connection, namespace, name))
-        self.journal.write("info", "task_withdrawn", campaign=f"{namespace}/{name}")
-        return await self.lookout.look()
 
     def _refused(self, key: Key, seen: Seen, error: Refused) -> Attended:
         message = error.message.removeprefix(f"{error.reason}: ")

@@ -82,8 +82,12 @@ def ask_again_at(task: TaskView, refusal: Refusal) -> datetime | None:
     """When a refused start is asked for once more; None for one that stays refused."""
     if task.finished_at is None or refusal.reason not in MAY_PASS:
         return None
-    wait: timedelta = ASK_AGAIN * (1 << min(task.turn - 1, 10))
-    return task.finished_at + min(ASK_AGAIN_AT_MOST, wait)
+    return task.finished_at + next_wait(task, at_most=ASK_AGAIN_AT_MOST)
+
+
+def next_wait(task: TaskView, *, at_most: timedelta) -> timedelta:
+    """From a no to the next question: longer with each turn."""
+    return min(at_most, ASK_AGAIN * (1 << min(task.turn - 1, 10)))
 
 
 def look_at(task: TaskView, settings: OperatorSettings) -> datetime:

@@ -130,6 +130,42 @@ ALERTS = (
         {f"herold_audience_late_seconds{{{LEADER}}}": "0+60x20"},
     )
     .is_quiet("a build of four minutes", 10, {f"herold_audience_late_seconds{{{LEADER}}}": "0 60 120 180 240 0x10"}),
+    _Both("HeroldAudienceBuildFailing")
+    .fires(
+        "its image is missing",
+        5,
+        "Audiences that are not built: 2 (AudienceBuildFailed).",
+        {
+            f'herold_campaigns_degraded{{{LEADER},reason="AudienceBuildFailed"}}': "2x10",
+            f'herold_campaigns_degraded{{{LEADER},reason="TooManyRecipients"}}': "9x10",
+        },
+        {"reason": "AudienceBuildFailed"},
+    )
+    .is_quiet(
+        "the next pod does it",
+        5,
+        {f'herold_campaigns_degraded{{{LEADER},reason="AudienceBuildFailed"}}': "2 2 stale"},
+    ),
+    _Both("HeroldTroubleAhead")
+    .fires(
+        "three of them have a relay that refuses the password",
+        6,
+        "Campaigns with trouble ahead: 3 (PreflightFoundTrouble).",
+        {f'herold_campaigns_degraded{{{LEADER},reason="PreflightFoundTrouble"}}': "3x10"},
+        {"reason": "PreflightFoundTrouble"},
+    )
+    .fires(
+        "nobody can look",
+        6,
+        "Campaigns with trouble ahead: 1 (PreflightFailed).",
+        {f'herold_campaigns_degraded{{{LEADER},reason="PreflightFailed"}}': "1x10"},
+        {"reason": "PreflightFailed"},
+    )
+    .is_quiet(
+        "the relay was away for a moment",
+        8,
+        {f'herold_campaigns_degraded{{{LEADER},reason="PreflightFoundTrouble"}}': "3 3 3 stale"},
+    ),
     _Both("HeroldReconcileFailing")
     .fires(
         "one resource fails at each visit",

@@ -17,6 +17,7 @@ ALL = [metric for _, catalogue in CATALOGUES.values() for metric in catalogue]
 LABELS = {
     *("sender", "lane", "kind", "state", "scope", "end"),
     *("outcome", "class", "answer", "statement", "permanent", "ask", "code"),
+    "reason",
 }
 
 

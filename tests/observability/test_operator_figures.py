@@ -10,7 +10,15 @@ import pytest
 
 from herold.metrics import Metric
 from herold_operator import metrics as m
-from herold_operator.figures import Since, build_reading, holds_something, moving, overdue, workers_of
+from herold_operator.figures import (
+    Since,
+    build_reading,
+    holds_something,
+    moving,
+    out_of_order,
+    overdue,
+    workers_of,
+)
 from herold_operator.ledger import Backlog, HoldView, LedgerState, RunView, Snapshot
 from herold_operator.vitals import Vitals
 from herold_operator.workers import deployment_name
@@ -68,7 +76,7 @@ def snapshot(
 
 
 def read(found: Snapshot | None, metric: Metric, *labels: str) -> float:
-    reading = build_reading(queue=3, away=0.0, states={}, snapshot=found, stalled=0.0, late=0.0, wanted={})
+    reading = build_reading(queue=3, away=0.0, states={}, degraded={}, snapshot=found, stalled=0.0, late=0.0, wanted={})
     value = reading[metric].get(labels, -1.0)
     assert isinstance(value, float | int)
     return value
@@ -162,13 +170,35 @@ def test_a_ledger_that_went_backwards_and_paused_lanes_show() -> None:
     assert read(snapshot(), m.REGRESSED) == 0
 
 
+def test_campaigns_are_counted_by_what_is_out_of_order() -> None:
+    def status(reason: str, state: str) -> dict[str, Any]:
+        return {
+            "conditions": [{"type": "Suspended", "status": "True", "reason": "Held"}, _said("Degraded", state, reason)]
+        }
+
+    said = [status("StartMissed", "True")] * 2 + [status("PreflightFailed", "True"), status("AsExpected", "False"), {}]
+    assert out_of_order(said) == {"StartMissed": 2, "PreflightFailed": 1}
+
+
+def _said(kind: str, state: str, reason: str) -> dict[str, str]:
+    return {"type": kind, "status": state, "reason": reason}
+
+
 def test_nothing_is_said_of_a_ledger_that_was_never_seen() -> None:
     reading = build_reading(
-        queue=3, away=9.0, states={"Held": 2}, snapshot=None, stalled=0.0, late=0.0, wanted={("shared", "shop"): 1}
+        queue=3,
+        away=9.0,
+        states={"Held": 2},
+        degraded={"StartMissed": 1},
+        snapshot=None,
+        stalled=0.0,
+        late=0.0,
+        wanted={("shared", "shop"): 1},
     )
     assert {metric.name: value for metric, value in reading.items()} == {
         "herold_operator_queue_length": {(): 3},
         "herold_operator_ledger_away_seconds": {(): 9.0},
         "herold_campaigns": {("Held",): 2},
+        "herold_campaigns_degraded": {("StartMissed",): 1},
         "herold_sender_workers_wanted": {(SENDER,): 1},
     }

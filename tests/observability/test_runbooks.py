@@ -15,10 +15,12 @@ import yaml
 from herold.cli.root import herold
 from herold.settings import Settings, read_settings
 from herold_kubectl.root import campaign
+from herold_operator.jobs import build_audience_job, build_preflight_job
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
 from herold_operator.workers import build_worker_deployment
 from parts.campaigns import small_campaign
+from parts.tasks import task_view
 
 ROOT = Path(__file__).parents[2]
 OPERATE = ROOT / "docs" / "how-to" / "operate.md"
@@ -87,9 +89,17 @@ def worker_template() -> Any:
     return build_worker_deployment(small_campaign().sender, 1, place)["spec"]["template"]
 
 
+def job_templates() -> list[Any]:
+    """What pods of Jobs are made from."""
+    settings = OperatorSettings()
+    place, sender, ahead = Platform.of(settings, Settings()), small_campaign().sender, task_view(kind="Preflight")
+    jobs = (build_audience_job(task_view(), place, settings), build_preflight_job(ahead, sender, place, settings))
+    return [job["spec"]["template"] for job in jobs]
+
+
 @EVERY_RUNBOOK
 def test_every_deployment_and_label_that_kubectl_is_asked_for_exists(path: Path) -> None:
-    templates = [each["spec"]["template"] for each in workloads().values()] + [worker_template()]
+    templates = [each["spec"]["template"] for each in workloads().values()] + [worker_template(), *job_templates()]
     labels = {label for template in templates for label in template["metadata"]["labels"].items()}
     for command in commands(path):
         for name in re.findall(r"(?<![\w/])deploy/([a-z-]+)", command):

@@ -6,7 +6,7 @@ import yaml
 
 from herold.policies import Request, denials
 from herold.settings import Settings
-from herold_operator.jobs import build_audience_job
+from herold_operator.jobs import build_audience_job, build_preflight_job
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
 from herold_operator.workers import build_worker_deployment
@@ -36,6 +36,8 @@ def test_workers_and_jobs_may_run_in_prod() -> None:
     platform = Platform.of(settings, Settings(environment="prod"))
     assert words(build_worker_deployment(small_campaign().sender, 2, platform), "prod") == set()
     assert words(build_audience_job(task_view(), platform, settings), "prod") == set()
+    ahead = build_preflight_job(task_view(kind="Preflight"), small_campaign().sender, platform, settings)
+    assert words(ahead, "prod") == set()
 
 
 def test_the_parameters_may_not_be_deleted() -> None:

@@ -22,7 +22,8 @@ def task() -> None:
 
 @task.command("run", examples=("herold task run 17",))
 @click.argument("task_id", metavar="ID", type=click.IntRange(min=1))
-def run(task_id: int) -> None:
+@click.option("--turn", type=click.IntRange(min=1), help="Only this turn of it; another one has a process of its own.")
+def run(task_id: int, turn: int | None) -> None:
     """Do one task and write down what came of it.
 
     A guard that says no (nobody to reach, too many people, too late) is an outcome like another, and so is what would
@@ -32,7 +33,7 @@ def run(task_id: int) -> None:
     from herold.processes.tasks import run_task
     from herold.settings import read_settings
 
-    click.echo(f"task {task_id}: {_words(run_task(read_settings(), task_id))}")
+    click.echo(f"task {task_id}: {_words(run_task(read_settings(), task_id, turn))}")
 
 
 def _words(outcome: Outcome | None) -> str:

@@ -113,12 +113,12 @@ def task_kind(connection: Connection, task_id: int) -> TaskKind:
     return cast(TaskKind, row[0])
 
 
-def take_task(connection: Connection, task_id: int) -> Task | None:
-    """Begin; None when nothing is left to do."""
+def take_task(connection: Connection, task_id: int, turn: int | None = None) -> Task | None:
+    """Begin; None when nothing is left to do. `turn`: this one only."""
     row = connection.execute(
         """UPDATE task SET started_at = coalesce(started_at, clock_timestamp()) WHERE id = %s AND finished_at IS NULL
-           RETURNING id, kind, turn, resolved, requested_by""",
-        (task_id,),
+           AND turn = coalesce(%s, turn) RETURNING id, kind, turn, resolved, requested_by""",
+        (task_id, turn),
     ).fetchone()
     if row is None:
         return None

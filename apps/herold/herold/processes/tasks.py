@@ -12,8 +12,8 @@ from herold.processes.preflight import look_ahead
 from herold.settings import Settings
 
 
-def run_task(settings: Settings, task_id: int) -> Outcome | None:
-    """Do it and write its receipt, which is given back; None when nothing was left to do.
+def run_task(settings: Settings, task_id: int, turn: int | None = None) -> Outcome | None:
+    """Do it and write its receipt, which is given back; None when nothing was left to do. `turn`: this one only.
 
     Killed anywhere, the same call does what is left of it: the work and its receipt are one transaction. Raises
     NotFound, Refused (this process may not touch the ledger at all) and Temporary (call it again).
@@ -21,7 +21,7 @@ def run_task(settings: Settings, task_id: int) -> Outcome | None:
     with open_ledger(settings) as ledger, exclusively(ledger.connection, task_id):
         if task_kind(ledger.connection, task_id) == "Build":
             check_durability(ledger.connection, settings)
-        while (task := take_task(ledger.connection, task_id)) is not None:
+        while (task := take_task(ledger.connection, task_id, turn)) is not None:
             try:
                 return _build(ledger, task) if task.kind == "Build" else _look(ledger, task, settings)
             except Overtaken:
