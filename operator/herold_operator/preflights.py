@@ -29,8 +29,9 @@ class Preflights:
         outlook, resolved = seen.outlook, seen.verdict.resolved
         if seen.preflight is not None and not seen.preflight.is_pending:
             self.foreman.done(seen.preflight)
-        if not outlook.digest or resolved is None:
+        if not outlook.is_due:
             self.foreman.forget(PREFLIGHT, key)
+        if not outlook.digest or resolved is None:
             if seen.preflight is None or not seen.preflight.is_pending:
                 return Attended()
             await self.foreman.withdraw(seen.namespace, seen.name, PREFLIGHT)

@@ -78,7 +78,7 @@ WORKER = Role(
 )
 BUILDER = Role(
     "builder",
-    "counts and freezes audiences",
+    "counts and freezes audiences, looks what would go wrong",
     "change people, consents or suppressions, record outcomes, release a hold",
     (
         *_ALL,
