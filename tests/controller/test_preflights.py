@@ -40,6 +40,18 @@ def due_in(wait: timedelta) -> Object:
     return {"at": (datetime.now(UTC) + wait).strftime("%Y-%m-%dT%H:%M:%S"), "timeZone": "UTC"}
 
 
+def with_time(campaign: Object, wait: timedelta) -> Object:
+    return {**campaign, "spec": {**campaign["spec"], "schedule": due_in(wait)}}
+
+
+def lead(platform: Platform, resources: list[Object], **settings: str) -> None:
+    """An operator that is at work, and has seen all but the campaign: its time may be near then."""
+    platform.operator(**settings)
+    platform.apply(*resources[:-1])
+    for each in resources[:-1]:
+        platform.wait_reason(each, "Valid", "Accepted")
+
+
 def closed_port() -> int:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -142,13 +154,13 @@ def test_every_finding_is_said_and_a_secret_that_is_missing_is_one_of_them(platf
 
 def test_it_looks_a_day_and_an_hour_before_and_says_when(platform: Platform, tmp_path: Path) -> None:
     with smtp_sink(tmp_path / "sink.log") as sink:
-        platform.operator()
         resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
-        soon = timedelta(seconds=8)
+        lead(platform, resources)
+        soon = timedelta(seconds=12)
         day, hour, week = (named(resources[-1], name) for name in ("day", "hour", "week"))
-        for each, wait in ((day, 24 * HOUR + soon), (hour, HOUR + soon), (week, 168 * HOUR)):
-            each["spec"] = {**each["spec"], "schedule": due_in(wait)}
-        platform.apply(*resources[:-1], week, day, hour)
+        waits = ((day, 24 * HOUR + soon), (hour, HOUR + soon), (week, 168 * HOUR))
+        day, hour, week = (with_time(each, wait) for each, wait in waits)
+        platform.apply(week, day, hour)
         at = datetime.fromisoformat(week["spec"]["schedule"]["at"]) - 24 * HOUR
         message = platform.wait_reason(week, "Planned", "Scheduled")["message"]
         assert message.endswith(f"Pre-flight is due at {at:%Y-%m-%dT%H:%M:%SZ}.")
@@ -170,10 +182,10 @@ def test_it_looks_a_day_and_an_hour_before_and_says_when(platform: Platform, tmp
 
 def test_no_start_waits_for_a_pre_flight_that_can_not_run_and_it_is_said_why(platform: Platform) -> None:
     platform.node.may_run = never_preflights
-    platform.operator(task_patience="1")
-    resources = world(schedule=due_in(15 * MINUTE + timedelta(seconds=10)))
-    campaign = resources[-1]
-    platform.apply(*resources)
+    resources = world()
+    lead(platform, resources, task_patience="1")
+    campaign = with_time(resources[-1], 15 * MINUTE + timedelta(seconds=12))
+    platform.apply(campaign)
     message = platform.wait_reason(campaign, "Degraded", "PreflightFailed")["message"]
     assert "herold-senders/preflight-hello-" in message
     wait_for("the Event", lambda: "PreflightFailed" in reasons(platform, campaign))
@@ -185,10 +197,10 @@ def test_no_start_waits_for_a_pre_flight_that_can_not_run_and_it_is_said_why(pla
 def test_what_was_found_is_said_until_it_begins_also_when_the_audience_is_frozen(
     platform: Platform, tmp_path: Path
 ) -> None:
-    platform.operator(preflight_again="1")
-    resources = world(port=closed_port(), schedule=due_in(15 * MINUTE + timedelta(seconds=8)))
-    campaign = resources[-1]
-    platform.apply(*resources)
+    resources = world(port=closed_port())
+    lead(platform, resources, preflight_again="1")
+    campaign = with_time(resources[-1], 15 * MINUTE + timedelta(seconds=12))
+    platform.apply(campaign)
     platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert "RelayAway" in platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")["message"]
@@ -205,12 +217,12 @@ def test_proofs_and_what_is_accepted_too_late_get_none_and_what_is_suspended_get
     resources = world(schedule=due_in(2 * HOUR), sender=seeds, campaign={"repeatPolicy": "Allow"})
     proof, late, held = (named(resources[-1], name) for name in ("proof", "late", "held"))
     proof["spec"] = {**proof["spec"], "mode": "Proof"}
-    late["spec"] = {**late["spec"], "schedule": due_in(10 * MINUTE)}
+    late = with_time(late, 10 * MINUTE)
     held["spec"] = {**held["spec"], "suspend": True}
     platform.apply(*resources[:-1], proof, late, held)
-    platform.wait_reason(proof, "Planned", "AudienceFrozen")
-    platform.wait_reason(late, "Planned", "AudienceFrozen")
-    platform.wait_reason(held, "Degraded", "PreflightFoundTrouble")
+    platform.wait_reason(proof, "Planned", "AudienceFrozen", 60)
+    platform.wait_reason(late, "Planned", "AudienceFrozen", 60)
+    platform.wait_reason(held, "Degraded", "PreflightFoundTrouble", 60)
     assert [each[0] for each in preflights(platform)] == ["held"]
 
 
