@@ -233,28 +233,39 @@ def test_a_campaign_that_is_deleted_rests_and_applied_again_goes_on_where_it_was
     ends_well(cluster, crowd)
 
 
-def test_a_node_that_is_full_is_told_and_the_campaign_goes_on_when_there_is_room(
-    cluster: Cluster, gather: Gather
-) -> None:
-    crowd = gather(3)
+def test_a_node_that_is_full_is_told_and_campaigns_go_on_when_there_is_room(cluster: Cluster, gather: Gather) -> None:
+    built, late = gather(3), gather(3)
+    cluster.apply(built.platform(per_second=FAST))
+    *named, campaign = built.team()
+    cluster.apply([*named, {**campaign, "spec": {**campaign["spec"], "suspend": True}}])
+    cluster.wait_reason(built, "Planned", "AudienceFrozen")
     with full_node(cluster):
-        cluster.start(crowd, per_second=FAST)
-        cluster.wait_reason(crowd, "Degraded", "WorkersMissing")
-        said = {each["type"]: each["message"] for each in cluster.status(crowd)["conditions"]}["Degraded"]
+        suspend = ("patch", "campaign", built.name, "-n", TEAM, "--type=merge", "-p", '{"spec":{"suspend":false}}')
+        cluster.kubectl(*suspend)
+        cluster.start(late, per_second=FAST)
+        for crowd, reason in ((built, "WorkersMissing"), (late, "AudienceBuildLate")):
+            cluster.wait_reason(crowd, "Degraded", reason)
         # What it tells to do shows why.
-        command = said[said.index("kubectl describe") :].split()[1:]
-        assert "Insufficient cpu" in cluster.kubectl(*command)
-        assert cluster.accepted(crowd) == []
-    cluster.wait_reason(crowd, "Completed", "EverybodySettled")
-    cluster.wait_reason(crowd, "Degraded", "AsExpected")
-    assert cluster.recipients(crowd) == Counter(crowd.addresses)
+        told = degraded(cluster, built)
+        assert "Insufficient cpu" in cluster.kubectl(*told[told.index("kubectl describe") :].split()[1:])
+        assert "Insufficient cpu" in degraded(cluster, late)
+        assert cluster.accepted(built) == cluster.accepted(late) == []
+    for crowd in (built, late):
+        cluster.wait_reason(crowd, "Completed", "EverybodySettled")
+        cluster.wait_reason(crowd, "Degraded", "AsExpected")
+        assert cluster.recipients(crowd) == Counter(crowd.addresses)
+
+
+def degraded(cluster: Cluster, crowd: Crowd) -> str:
+    """The message of that condition."""
+    return str(next(each["message"] for each in cluster.status(crowd)["conditions"] if each["type"] == "Degraded"))
 
 
 @contextmanager
 def full_node(cluster: Cluster) -> Iterator[None]:
-    """A pod that asks for all processors that nobody asked for yet, but a few thousandths."""
+    """A pod that asks for all processors that nobody asked for yet, but a few thousandths. It waits for Jobs to end."""
     node = cluster.kubectl.get("node", NODE)
-    pods = cluster.kubectl.get("pods", "-A")
+    pods = cluster.kubectl.get("pods", "-A", "-l", "!batch.kubernetes.io/job-name")
     assert node is not None
     assert pods is not None
     at_work = [pod for pod in pods["items"] if pod["status"]["phase"] in {"Running", "Pending"}]
