@@ -15,6 +15,7 @@ import pytest
 
 from controller.platform import SENDERS, TEAM, Object, Platform, world
 from controller.test_building import CREATING, created, named, quick
+from controller.test_writes import writes
 from herold.ledger.database import one
 from herold.settings import Settings
 from herold_operator.events import plan_events
@@ -121,7 +122,10 @@ def test_a_wrong_password_is_said_before_its_time_and_no_longer_once_it_is_mende
         )
         assert "wrong" not in message.replace("go wrong", "")
         assert platform.status(campaign)["state"] == "Scheduled"
-        wait_for("a second look", lambda: preflights(platform)[0][1] >= 3)
+        before, turn = platform.api.audited(), preflights(platform)[0][1]
+        wait_for("two more looks", lambda: preflights(platform)[0][1] >= turn + 2, 60)
+        written = [each for each in writes(platform.api.requests(before)) if each[1] not in ("jobs", "deployments")]
+        assert written == []
         warnings = [each for each in platform.told(campaign) if each["reason"] == "PreflightFoundTrouble"]
         assert [(each["type"], each["count"]) for each in warnings] == [("Warning", 1)]
         platform.apply(secret("relay", username="shop", password=password))
@@ -270,6 +274,23 @@ def test_whoever_is_killed_there_is_one_job_for_each_look_and_one_that_is_delete
     platform.api.delete(campaign)
     withdrawn = "SELECT outcome FROM task WHERE kind = 'Preflight'"
     wait_for("it to be taken back", lambda: one(platform.connection, withdrawn) == ({"withdrawn": True},))
+
+
+def test_many_wait_for_their_turn_and_all_get_it(platform: Platform) -> None:
+    platform.node.may_run = never_preflights
+    resources = world(port=closed_port())
+    lead(platform, resources, tasks_at_once="1")
+    campaigns = [with_time(named(resources[-1], f"number-{number}"), 2 * HOUR) for number in range(4)]
+    before = platform.api.audited()
+    platform.apply(*campaigns)
+    for each in campaigns:
+        platform.wait_reason(each, "Planned", "Scheduled")
+    wait_for("the first", lambda: len(preflights(platform)) == 1)
+    assert [each[2] for each in preflights(platform)] == [False]
+    platform.node.may_run = quick
+    for each in campaigns:
+        platform.wait_reason(each, "Degraded", "PreflightFoundTrouble", 60)
+    assert len(created(platform, before)) == 4
 
 
 def test_an_image_that_is_missing_is_said_and_the_look_is_made_once_it_is_there(platform: Platform) -> None:
