@@ -209,6 +209,13 @@ def test_what_was_found_is_said_until_it_begins_also_when_the_audience_is_frozen
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert "RelayAway" in platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")["message"]
     assert "PreflightClear" not in reasons(platform, campaign)
+    other = closed_port()
+    platform.api.merge(resources[1], {"spec": {"route": {"port": other}}})
+    wait_for(
+        "the other port",
+        lambda: f":{other}:" in platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")["message"],
+    )
+    assert "PreflightClear" not in reasons(platform, campaign)
     with smtp_sink(tmp_path / "sink.log") as sink:
         platform.api.merge(resources[1], {"spec": {"route": {"port": sink.port}}})
         platform.wait_reason(campaign, "Degraded", "AsExpected")
@@ -391,6 +398,9 @@ def test_once_the_audience_is_frozen_only_what_was_found_is_looked_at_again() ->
     assert outlook(now, looked(now - HOUR, HOUR)).is_due is False
     assert outlook(now, looked(now - HOUR, HOUR, 1, "RelayAway")).is_due
     assert outlook(now).is_due is False
+    edited = {"segmentRefs": [{"name": "everybody"}], "maxRecipients": 7}
+    assert outlook(now, looked(now - HOUR, HOUR), audience=edited) == Outlook()
+    assert outlook(now, looked(now - HOUR, HOUR, 1, "RelayAway"), audience=edited).is_due
 
 
 def test_clear_is_told_of_what_is_mended_and_not_of_what_comes_true() -> None:

@@ -339,11 +339,12 @@ def test_a_message_that_most_got_days_ago_is_found_where_it_would_start_held(
 def test_of_a_campaign_whose_audience_is_frozen_only_the_way_out_is_looked_at(
     connection: Connection, settings: Settings
 ) -> None:
-    add_people(connection, ["a@mail.example"])
-    resolved = campaign(refused_port())
-    start_run(connection, resolved, key=KEY, actor="anna")
-    connection.execute("DELETE FROM consent")
-    assert set(look(connection, settings, resolved)) == {"RelayAway"}
+    add_people(connection, ["a@mail.example", "b@mail.example"])
+    port = refused_port()
+    most = {"audience": {"segmentRefs": [{"name": "everybody"}], "maxRecipients": 1}}
+    assert set(look(connection, settings, campaign(port, campaign=most))) == {"RelayAway", "TooManyRecipients"}
+    start_run(connection, campaign(port), key=KEY, actor="anna")
+    assert set(look(connection, settings, campaign(port, campaign=most))) == {"RelayAway"}
 
 
 def test_a_pre_flight_that_is_killed_or_overtaken_leaves_nothing_and_is_done_again(
