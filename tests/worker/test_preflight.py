@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -212,6 +215,21 @@ def test_a_relay_that_quotes_the_login_brings_it_nowhere(
     assert found["LoginRefused"]["message"] == message
 
 
+@pytest.mark.parametrize("greeting", ["554 5.3.2 we take no mail", "421 4.3.2 too many connections"])
+def test_a_relay_that_does_not_want_us_is_found(connection: Connection, settings: Settings, greeting: str) -> None:
+    add_people(connection, ["a@mail.example"])
+
+    async def script(talk: Talk) -> None:
+        talk.say(greeting)
+        await talk.line()
+
+    with relay_in_thread(script) as port:
+        found = look(connection, settings, campaign(port))
+    assert set(found) == {"RelayRefuses"}
+    assert greeting[:3] in found["RelayRefuses"]["message"]
+    assert "whoever runs the relay" in found["RelayRefuses"]["hint"]
+
+
 def test_every_secret_that_is_missing_is_found(
     tmp_path: Path, connection: Connection, settings: Settings, certificates: Certificates
 ) -> None:
@@ -324,6 +342,25 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path, connection: C
     strict = settings.model_copy(update={"single_node": False})
     found = look(connection, strict, campaign(refused_port()))
     assert set(found) == {"NoSynchronousStandby", "NobodyToReach", "DkimKeyUnusable", "RelayAway"}
+
+
+def test_a_pod_says_in_its_log_what_was_found_and_ends_well(
+    tmp_path: Path, connection: Connection, settings: Settings
+) -> None:
+    add_people(connection, ["a@mail.example"])
+    task, turn = request_task(connection, "Preflight", campaign(refused_port()), digest="d", actor="operator")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HEROLD_")}
+    environ |= {"HEROLD_DATABASE_URL": str(settings.database_url), "HEROLD_SECRETS_DIR": str(settings.secrets_dir)}
+    environ |= {"HEROLD_STATE_DIR": str(tmp_path / "state"), "HEROLD_SINGLE_NODE": "true"}
+    command = [sys.executable, "-m", "herold.cli", "task", "run", str(task), "--turn", str(turn)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert first == f"task {task}: found 1 that would go wrong, 1 people"
+    assert second.startswith("  RelayAway: localhost:")
+    assert "To do: see that the relay runs" in second
+    again = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert again.stdout == f"task {task}: nothing is left to do\n"
 
 
 def test_a_message_that_most_got_days_ago_is_found_where_it_would_start_held(

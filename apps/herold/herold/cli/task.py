@@ -47,5 +47,5 @@ def _words(outcome: Outcome | None) -> str:
         case {"findings": findings, "people": people}:
             found = "".join(f"\n  {each['what']}: {each['message']}. To do: {each['hint']}." for each in findings)
             counted = "" if people is None else f", {people:,} people"
-            return f"{len(findings) or 'nothing'} would go wrong{counted}{found}"
+            return f"found {len(findings) or 'nothing'} that would go wrong{counted}{found}"
     return "done"
