@@ -62,7 +62,9 @@ class KeyedQueue(Generic[K]):
         self.add(key)
 
     async def get(self) -> K:
-        """The next key; `done` must follow."""
+        """The next key; `done` must follow. All else has its turn in between: visits that find nothing to do wait for
+        nothing, and thousands of them would keep an answer, or a brake, from being heard."""
+        await asyncio.sleep(0)
         while not self._ready:
             self._some.clear()
             await self._some.wait()
