@@ -105,6 +105,8 @@ class Starts:
         resolved, task = seen.verdict.resolved, seen.task
         assert resolved is not None
         new = task is None or task.digest != seen.verdict.digest or _is_due_again(task, seen)
+        if not new:
+            self.foreman.forget(BUILD, key)
         if task is None or new:
             if not self.foreman.take_turn(BUILD, key, seen.starts_at or seen.ledger.now):
                 return Attended(waits=True)

@@ -21,6 +21,7 @@ import kopf
 
 from herold.resources import KINDS
 from herold.resources.meta import GROUP, VERSION
+from herold_operator.api import PAGE
 
 Happened = Callable[[str | None, dict[str, Any]], None]
 Heard = Callable[[str], None]
@@ -68,6 +69,9 @@ def build_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
+    # Not all objects at once in memory, nor a task for each of them that waits for more.
+    settings.watching.chunk_size = PAGE
+    settings.queueing.idle_timeout = 0.5
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -59,7 +60,7 @@ class World:
                 name: item["metadata"][name] for name in (*_METADATA, "resourceVersion") if name in item["metadata"]
             },
         }
-        self.objects[key] = slim
+        slim = self.objects[key] = _shared(slim)
         if known is not None and same and _declared(known) == _declared(slim):
             return False
         self._look(key, slim)
@@ -150,6 +151,15 @@ class World:
             self._names[key] = named
         for target in named:
             self._named_by.setdefault(target, set()).add(key)
+
+
+def _shared(value: Any) -> Any:
+    """A copy whose strings are one with equal ones elsewhere: thousands of objects have the same names and words."""
+    if isinstance(value, dict):
+        return {sys.intern(name): _shared(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shared(each) for each in value]
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def _declared(item: Object) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import ssl
@@ -34,6 +35,7 @@ from controller.test_writes import writes
 from herold.ledger.database import connect, migrate
 from herold.ledger.runs import start_run
 from herold.processes.embedded import embedded
+from herold_operator.api import PAGE
 from parts.campaigns import small_campaign
 from parts.kubernetes import ADMIN, ApiServer, api_server_in, free_port, token_of, wait_for
 from parts.people import KEY
@@ -43,6 +45,7 @@ CAMPAIGNS = f"/apis/herold.dev/v1alpha1/namespaces/{TEAM}/campaigns"
 # As in production, whatever the tests set.
 SETTINGS = {"tick": "1", "counts_every": "15", "lease_seconds": "8", "resync": "300"}
 PEOPLE = 4000
+STARTS_WITH = 3  # looks at all campaigns: its own, its watch's, and one soon after
 
 
 @dataclass
@@ -193,8 +196,11 @@ def measure_restart(bench: Bench, leader: Operator) -> tuple[dict[str, Any], Ope
 
 def measure_handover(bench: Bench, leader: Operator, sign: signal.Signals) -> tuple[float, Operator]:
     """The leader gets a signal; seconds until an edit of that moment has its condition from the other replica."""
+    before = bench.platform.api.audited()
     standby, port = bench.operator()
     wait_for("it to stand by", lambda: ready(port), 60)
+    looks = STARTS_WITH * math.ceil(len(bench.campaigns) / PAGE)
+    wait_for("its start to be over", lambda: bench.platform.lists(before) >= looks, 60)
     began = time.monotonic()
     leader.process.send_signal(sign)
     bench.edit()
