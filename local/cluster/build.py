@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 from local.cluster import needs
 from local.cluster.layout import CHECKOUT, Layout
 from local.cluster.progress import Progress
 from local.cluster.tools import (
+    ARGO_CD,
+    ARGO_CD_MODULE,
+    DELIVERY_TOOLS,
     METRICS_SERVER,
     NODE_TOOLS,
     TOOLS,
@@ -17,10 +21,12 @@ from local.cluster.tools import (
     build,
     folder_of,
     go_version,
+    module_folder,
     programs,
 )
 from local.command import run
 from local.images.archive import Image
+from local.images.delivery import build_argo_cd, build_git
 from local.images.recipes import build_herold, build_postgres, build_single
 
 
@@ -55,6 +61,18 @@ def build_metrics_server(layout: Layout, progress: Progress) -> Image:
     version = go_version()
     _build(METRICS_SERVER, layout, version, progress)
     return build_single("metrics-server", programs(layout.cache, version).path("metrics-server"), layout.images)
+
+
+def build_delivery(layout: Layout, progress: Progress) -> tuple[Path, Image, Image]:
+    """The folder of Argo CD's module, which has its manifests; its image, and the Git server's."""
+    version = go_version()
+    for tool in DELIVERY_TOOLS:
+        _build(tool, layout, version, progress)
+    built = programs(layout.cache, version, DELIVERY_TOOLS)
+    with progress.step("images of Argo CD and the Git server"):
+        module = module_folder(ARGO_CD, ARGO_CD_MODULE)
+        argo_cd = build_argo_cd(built.path("argocd"), built.path("kustomize"), module, layout.images)
+        return module, argo_cd, build_git(CHECKOUT, layout.images)
 
 
 def build_layers(layout: Layout, progress: Progress) -> None:

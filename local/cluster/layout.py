@@ -14,6 +14,7 @@ NODE_ADDRESS = "10.44.0.1"
 SERVICE_RANGE = "10.44.4.0/22"
 API_SERVICE_ADDRESS = "10.44.4.1"
 DNS_ADDRESS = "10.44.4.10"
+GIT_ADDRESS = "10.44.4.20"
 POD_RANGE = "10.44.8.0/22"
 API_URL = f"https://{NODE_ADDRESS}:6443"
 CONTEXT = "herold"
@@ -26,6 +27,7 @@ CNI_NETWORK = "herold"
 
 PLATFORM_NAMESPACE = "herold-platform"
 SENDERS_NAMESPACE = "herold-senders"
+GIT_NAMESPACE = "herold-git"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Layout:
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.state / "kubeconfig"
+
+    @property
+    def git_credentials(self) -> Path:
+        """With which people of this machine push to the cluster's Git server."""
+        return self.state / "git-credentials"
 
     @property
     def containerd_socket(self) -> Path:

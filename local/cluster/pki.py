@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from local.cluster.layout import API_SERVICE_ADDRESS, NODE, NODE_ADDRESS, PLATFORM_NAMESPACE
+from local.cluster.layout import (
+    API_SERVICE_ADDRESS,
+    GIT_ADDRESS,
+    GIT_NAMESPACE,
+    NODE,
+    NODE_ADDRESS,
+    PLATFORM_NAMESPACE,
+)
 
 VALID_FOR = dt.timedelta(days=365)
 BACKDATED = dt.timedelta(minutes=5)
@@ -89,6 +96,9 @@ LEAVES = (
     Leaf("relay", "ca", "relay", Use.SERVER, names=(f"sink.{PLATFORM_NAMESPACE}.svc.cluster.local",)),
     # What answers for metrics.k8s.io, by the name at which the API server asks it.
     Leaf("metrics-server", "ca", "metrics-server", Use.SERVER, names=("metrics-server.kube-system.svc",)),
+    # The Git server, and Argo CD's server, which it tells of a push.
+    Leaf("git", "ca", "git", Use.SERVER, names=(f"git.{GIT_NAMESPACE}.svc.cluster.local", GIT_ADDRESS)),
+    Leaf("argocd-server", "ca", "argocd-server", Use.SERVER, names=("argocd-server.argocd.svc.cluster.local",)),
     Leaf("admin", "ca", "herold-admin", Use.CLIENT, organization="system:masters"),
     Leaf("kubelet", "ca", f"system:node:{NODE}", Use.CLIENT, organization="system:nodes"),
     Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", Use.CLIENT),

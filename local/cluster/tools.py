@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +50,16 @@ NODE_TOOLS = (
 )
 METRICS_SERVER = Tool("metrics-server", output="metrics-server")
 TOOLS = (*NODE_TOOLS, METRICS_SERVER)
+ARGO_CD_VERSION = "v3.5.3"
+ARGO_CD_MODULE = "github.com/argoproj/argo-cd/v3"
+ARGO_CD = Tool(
+    "argocd",
+    output="argocd",
+    # One program: which part of Argo CD it is says the name by which it is called.
+    variables=((f"{ARGO_CD_MODULE}/common.version", ARGO_CD_VERSION.removeprefix("v")),),
+)
+KUSTOMIZE = Tool("kustomize", output="kustomize")
+DELIVERY_TOOLS = (ARGO_CD, KUSTOMIZE)
 
 
 def key_of(tool: Tool, folder: Path, go_version: str) -> str:
@@ -101,6 +113,17 @@ class Programs:
         raise FileNotFoundError(name)
 
 
-def programs(cache: Path, version: str) -> Programs:
-    """The programs of all tools, built or not."""
-    return Programs(tuple(folder_of(tool, cache, version) for tool in TOOLS))
+def programs(cache: Path, version: str, tools: Iterable[Tool] = TOOLS) -> Programs:
+    """The programs of these tools, built or not."""
+    return Programs(tuple(folder_of(tool, cache, version) for tool in tools))
+
+
+def module_folder(tool: Tool, module: str) -> Path:
+    """Where the sources of a module lie, at the version of the tool's go.mod; fetched if need be."""
+    said = run(
+        ["go", "mod", "download", "-json", module],
+        seconds=BUILD_SECONDS,
+        environ={**os.environ, "GOWORK": "off"},
+        folder=SOURCES / tool.module,
+    )
+    return Path(json.loads(said)["Dir"])

@@ -71,7 +71,7 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     with progress.step("machine: sysctls, bridge, control groups"):
         _prepare_host(layout)
     with progress.step("certificates and configuration"):
-        _write_pki(layout, began)
+        write_pki(layout, began)
         _write_settings(layout)
     components = build_components(layout, programs)
     kubectl = Kubectl(str(programs.path("kubectl")), layout.kubeconfig, CONTEXT)
@@ -148,7 +148,8 @@ def _prepare_host(layout: Layout) -> None:
     host.add_cgroups()
 
 
-def _write_pki(layout: Layout, now: dt.datetime) -> None:
+def write_pki(layout: Layout, now: dt.datetime) -> None:
+    """Issue what is missing; what is there stays."""
     done = layout.pki / "issued"
     known = _read_pki(layout) if done.exists() else {}
     pairs = issue(now, known)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 CHUNK = 1 << 20
 
@@ -39,8 +40,11 @@ def entries_below(folder: Path, prefix: str) -> list[Entry]:
     return entries
 
 
-def write_layer(entries: Iterable[Entry], file: Path) -> None:
-    """Write a tar archive that depends on paths, modes and contents alone: sorted, owned by root, time 0."""
+def write_layer(entries: Iterable[Entry], file: Path, links: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write a tar archive that depends on paths, modes and contents alone: sorted, owned by root, time 0.
+
+    `links` are symbolic links beside the files: path without a leading slash to target.
+    """
     chosen = sorted(entries, key=lambda entry: entry.path)
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
         for folder in _folders(chosen):
@@ -52,6 +56,10 @@ def write_layer(entries: Iterable[Entry], file: Path) -> None:
             info.size, info.mode = entry.source.stat().st_size, entry.mode
             with entry.source.open("rb") as content:
                 archive.addfile(info, content)
+        for path, target in sorted(links.items()):
+            info = tarfile.TarInfo(path)
+            info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
+            archive.addfile(info)
 
 
 def _folders(entries: Iterable[Entry]) -> list[str]:

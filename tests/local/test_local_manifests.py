@@ -14,6 +14,7 @@ import pytest
 import yaml
 from local.cluster.components import ENFORCER, PORTS, build_components
 from local.cluster.dns import build_question, has_answer
+from local.cluster.gitserver import build_server
 from local.cluster.layout import CHECKOUT, NODE_BRIDGE, POD_BRIDGE, Layout, read_layout
 from local.cluster.needs import PACKAGES
 from local.cluster.pki import AUTHORITIES, KUBECONFIGS, LEAVES
@@ -37,6 +38,8 @@ def programs(tmp_path: Path) -> Programs:
 
 
 def _documents(name: str) -> list[dict[str, Any]]:
+    if name == "git":
+        return build_server("localhost/g:1", Path("/volumes"))
     text = build_metrics("localhost/m:1", "PEM\n") if name == "metrics" else ""
     return list(yaml.safe_load_all(text or build_manifest(name, IMAGES, volumes=Path("/volumes"))))
 
@@ -97,7 +100,7 @@ def test_settings_are_what_their_readers_parse() -> None:
 
 def test_every_pod_runs_as_nobody_on_a_root_that_it_can_not_write() -> None:
     pods = _pods()
-    assert len(pods) == 4
+    assert len(pods) == 5
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
         for container in pod["containers"]:

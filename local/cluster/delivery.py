@@ -1,0 +1,146 @@
+"""`make gitops`: a Git server and Argo CD in the cluster of our own, and everything that follows from what lies there.
+
+Each step looks at what is there: tokens and commits are kept, and a second run changes nothing when nothing changed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+from local.cluster import gitserver, images
+from local.cluster.argocd import FIRST, NAMESPACE, PARTS, build_argo_cd, build_crds
+from local.cluster.build import build_delivery
+from local.cluster.kubectl import Kubectl
+from local.cluster.layout import CHECKOUT, GIT_NAMESPACE, Layout
+from local.cluster.ours import Item, apply_ours
+from local.cluster.pki import Pair
+from local.cluster.progress import Progress, wait_until
+from local.cluster.secret import build_secret
+from local.cluster.up import make_volume, write_pki
+
+from herold_delivery.teams import ROOT
+
+ENVIRONMENT = "test"
+RENDERED = CHECKOUT / "gitops" / "clusters" / ENVIRONMENT / "rendered"
+PATIENCE = 240.0
+SEEN = "argocd.argoproj.io/refresh"
+
+
+def start_delivery(layout: Layout, kubectl: Kubectl, progress: Progress) -> None:
+    """From a cluster with Herold to teams that are delivered from Git. Raises Temporary."""
+    module, argo_cd, git = build_delivery(layout, progress)
+    with progress.step("they are brought in"):
+        for image in (git, argo_cd):
+            images.bring_in(layout, image)
+    write_pki(layout, dt.datetime.now(dt.UTC))
+    authority = (layout.pki / "ca.crt").read_text()
+    tokens = gitserver.known_tokens(kubectl)
+    with progress.step("the Git server answers"):
+        make_volume(layout.volumes / "git")
+        items = gitserver.build_server(git.reference, layout.volumes)
+        apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
+        apply_ours(kubectl, gitserver.build_secrets(tokens, _pair(layout, "git"), authority))
+        apply_ours(kubectl, items)
+        _await(kubectl, GIT_NAMESPACE, ("deployment/git",))
+        gitserver.store_credentials(layout, tokens)
+        wait_until("the Git server answers", lambda: gitserver.answers(layout), seconds=PATIENCE)
+    with progress.step("Argo CD works"):
+        _start_argo_cd(kubectl, module, argo_cd.reference, _pair(layout, "argocd-server"), authority, tokens)
+    with progress.step("what lies in Git is in the cluster"):
+        commit = gitserver.push_checkout(layout)
+        apply_ours(kubectl, build_root())
+        kubectl("annotate", "application", ROOT, "-n", NAMESPACE, "--overwrite", f"{SEEN}=normal")
+        hint = f"kubectl get applications -n {NAMESPACE}; kubectl describe application -n {NAMESPACE} NAME"
+        wait_until("Argo CD has brought it in", lambda: _is_delivered(kubectl, commit), seconds=PATIENCE, hint=hint)
+
+
+def build_root() -> list[Item]:
+    """The Application that brings everything else, itself included, and its project."""
+    return [item for item in yaml.safe_load_all((RENDERED / f"{ROOT}.yaml").read_text()) if item]
+
+
+def build_access(certificate: Pair, authority: str, tokens: gitserver.Tokens) -> list[Item]:
+    """How Argo CD knows the Git server, and by what it knows a webhook that is the server's."""
+    repository = build_secret(
+        NAMESPACE,
+        "repository",
+        {"type": "git", "url": gitserver.URL, "username": gitserver.READER, "password": tokens.reader},
+    )
+    repository["metadata"]["labels"] = {"argocd.argoproj.io/secret-type": "repository"}
+    tls = {"tls.crt": certificate.certificate.decode(), "tls.key": certificate.key.decode()}
+    return [
+        repository,
+        build_secret(NAMESPACE, "argocd-secret", {"webhook.github.secret": tokens.webhook}),
+        build_secret(NAMESPACE, "argocd-server-tls", tls, kind="kubernetes.io/tls"),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "argocd-tls-certs-cm", "namespace": NAMESPACE},
+            "data": {gitserver.HOST: authority},
+        },
+    ]
+
+
+def _start_argo_cd(
+    kubectl: Kubectl, module: Any, image: str, certificate: Pair, authority: str, tokens: gitserver.Tokens
+) -> None:
+    crds = build_crds(module)
+    apply_ours(kubectl, crds)
+    # Not by `kubectl wait`: it takes a kind without any condition, as one is at first, for an error.
+    wait_until("Argo CD's kinds", lambda: all(_is_established(kubectl, item) for item in crds), seconds=PATIENCE)
+    access = build_access(certificate, authority, tokens)
+    given = {(item["kind"], item["metadata"]["name"]): item for item in access}
+    items = [_merged(item, given) for item in build_argo_cd(kubectl, module, image)]
+    apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
+    there = {(item["kind"], item["metadata"]["name"]) for item in items}
+    apply_ours(kubectl, [*items, *(item for key, item in given.items() if key not in there)])
+    # Redis makes its password, the server the key with which the others sign.
+    _await(kubectl, NAMESPACE, FIRST)
+    _await(kubectl, NAMESPACE, PARTS)
+
+
+def _is_established(kubectl: Kubectl, crd: Item) -> bool:
+    found = kubectl.get("crd", crd["metadata"]["name"]) or {}
+    conditions = found.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def _merged(item: Item, given: dict[tuple[str, str], Item]) -> Item:
+    """One owner of each field: what Argo CD's own manifests have empty gets our data."""
+    ours = given.get((item["kind"], item["metadata"]["name"]))
+    return {**item, "data": {**(item.get("data") or {}), **ours["data"]}} if ours else item
+
+
+def _await(kubectl: Kubectl, namespace: str, workloads: Iterable[str]) -> None:
+    for workload in workloads:
+        words = ("rollout", "status", "-n", namespace, workload, f"--timeout={PATIENCE:.0f}s")
+        kubectl(*words, seconds=PATIENCE + 10)
+
+
+def _is_delivered(kubectl: Kubectl, commit: str) -> bool:
+    found = kubectl.get("applications", "-n", NAMESPACE)
+    applications = {item["metadata"]["name"]: item for item in found["items"]} if found else {}
+    declared = {item["metadata"]["name"] for item in _declared() if item["kind"] == "Application"}
+    return declared <= applications.keys() and all(is_synced(applications[name], commit) for name in declared)
+
+
+def is_synced(application: Item | Any, commit: str) -> bool:
+    """Whether an Application is as that commit has it, and the operation that made it so is over."""
+    status = application.get("status", {})
+    sync, last = status.get("sync", {}), status.get("operationState", {})
+    return bool(
+        sync.get("status") == "Synced"
+        and sync.get("revision") == commit
+        and last.get("phase", "Succeeded") == "Succeeded"
+    )
+
+
+def _declared() -> list[Item]:
+    return [item for file in sorted(RENDERED.glob("*.yaml")) for item in yaml.safe_load_all(file.read_text()) if item]
+
+
+def _pair(layout: Layout, name: str) -> Pair:
+    return Pair((layout.pki / f"{name}.crt").read_bytes(), (layout.pki / f"{name}.key").read_bytes())

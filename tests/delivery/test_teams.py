@@ -1,0 +1,128 @@
+"""A team's file, and what follows from it in a cluster."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from herold.errors import InvalidInput
+from herold_delivery.declared import Cluster, People, Team, read_clusters, read_teams
+from herold_delivery.render import main
+from herold_delivery.teams import CAMPAIGN_KINDS, build_platform, build_team
+
+ROOT = Path(__file__).resolve().parents[2]
+CLUSTER = Cluster(environment="test", repository="https://git.example/herold.git")
+TEAM = Team(name="shop", environments=("test",), people=People(viewers=("shop",), auditors=("privacy",)))
+ITEMS = {f"{item['kind']} {item['metadata']['name']}": item for item in build_team(TEAM, CLUSTER)}
+
+
+def test_what_the_teams_files_say_is_what_git_holds_for_the_clusters() -> None:
+    assert main(["--check", "--root", str(ROOT)]) == 0, "run `make generate`"
+
+
+def test_a_changed_team_is_told_and_written_and_a_gone_one_is_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("teams", "clusters"):
+        shutil.copytree(ROOT / "gitops" / part, tmp_path / "gitops" / part)
+    (tmp_path / "gitops/teams/shop.yaml").write_text("environments: [test]\nlimits: {campaigns: 7}\n")
+    (tmp_path / "gitops/teams/club.yaml").unlink()
+    assert main(["--check", "--root", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "test/rendered/team-shop.yaml is stale" in said
+    assert "test/rendered/team-club.yaml is stale" in said
+    assert main(["--root", str(tmp_path)]) == 0
+    assert not (tmp_path / "gitops/clusters/test/rendered/team-club.yaml").exists()
+    assert "campaigns.herold.dev: '7'" in (tmp_path / "gitops/clusters/test/rendered/team-shop.yaml").read_text()
+    assert main(["--check", "--root", str(tmp_path)]) == 0
+
+
+def test_every_mistake_of_every_file_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("environments: []\npepole: {}\n")
+    (tmp_path / "b.yaml").write_text("name: other\nenvironments: [test]\n")
+    (tmp_path / "c.yaml").write_text("environments: [test]\nlimits: {campaigns: 0}\n")
+    (tmp_path / "d.yaml").write_text("- x\n")
+    (tmp_path / "Upper.yaml").write_text("environments: [test]\n")
+    with pytest.raises(InvalidInput) as raised:
+        read_teams(tmp_path)
+    named = {(Path(each.file).stem, each.path) for each in raised.value.mistakes}
+    assert named == {
+        ("a", "environments"),
+        ("a", "pepole"),
+        ("b", "name"),
+        ("c", "limits.campaigns"),
+        ("d", ""),
+        ("Upper", "name"),
+    }
+
+
+def test_a_cluster_follows_a_repository_that_proves_itself(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test/cluster.yaml").write_text("repository: http://git.example/herold.git\n")
+    with pytest.raises(InvalidInput):
+        read_clusters(tmp_path)
+
+
+def test_a_team_brings_campaigns_from_its_folder_into_its_namespace_and_nothing_else() -> None:
+    project = ITEMS["AppProject team-shop"]["spec"]
+    assert project["destinations"] == [{"server": "https://kubernetes.default.svc", "namespace": "campaigns-shop"}]
+    assert project["clusterResourceWhitelist"] == []
+    allowed = [(each["group"], each["kind"]) for each in project["namespaceResourceWhitelist"]]
+    assert allowed == [("herold.dev", kind) for kind in CAMPAIGN_KINDS]
+    assert project["sourceRepos"] == [CLUSTER.repository]
+    application = ITEMS["Application team-shop"]["spec"]
+    assert application["project"] == "team-shop"
+    assert application["source"]["path"] == "gitops/campaigns/test/shop"
+    assert application["source"]["directory"] == {"recurse": True}
+
+
+def test_a_revert_always_gets_through() -> None:
+    for item in (ITEMS["Application team-shop"], *build_platform(CLUSTER)):
+        assert "syncWindows" not in item["spec"]
+    policy = ITEMS["Application team-shop"]["spec"]["syncPolicy"]
+    assert policy["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": True}
+    assert policy["retry"]["limit"] == -1
+    assert policy["retry"]["refresh"] is True
+    assert "finalizers" not in ITEMS["Application team-shop"]["metadata"]
+
+
+def test_a_namespace_with_campaigns_is_never_pruned() -> None:
+    assert ITEMS["Namespace campaigns-shop"]["metadata"]["annotations"] == {
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false"
+    }
+
+
+def test_a_team_has_no_pods_and_its_people_have_their_roles_only() -> None:
+    assert ITEMS["ResourceQuota team"]["spec"]["hard"]["pods"] == "0"
+    assert ITEMS["NetworkPolicy nothing-else"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    bindings = {item["roleRef"]["name"]: item["subjects"] for item in ITEMS.values() if item["kind"] == "RoleBinding"}
+    groups = {
+        role: [each["name"] for each in subjects if each["kind"] == "Group"] for role, subjects in bindings.items()
+    }
+    assert groups == {"campaign-viewer": ["shop"], "campaign-auditor": ["privacy"]}
+
+
+def test_argo_cd_may_do_what_is_declared_and_no_more() -> None:
+    file = ROOT / "gitops/bootstrap/argocd/rbac.yaml"
+    role, _ = yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    may: dict[tuple[str, str], set[str]] = {}
+    for rule in role["rules"]:
+        for resource in rule["resources"]:
+            may.setdefault((rule["apiGroups"][0], resource), set()).update(rule["verbs"])
+    assert {verb for verbs in may.values() for verb in verbs}.isdisjoint({"*", "escalate", "impersonate"})
+    assert not {"secrets", "pods", "configmaps", "*"} & {resource for _, resource in may}
+    # Campaigns are in a namespace, and all of them in their kind.
+    assert "delete" not in may["", "namespaces"]
+    assert may["apiextensions.k8s.io", "customresourcedefinitions"] == {"get", "list", "watch"}
+    bound = {item["roleRef"]["name"] for item in ITEMS.values() if item["kind"] == "RoleBinding"}
+    (binds,) = [rule for rule in role["rules"] if rule["verbs"] == ["bind"]]
+    assert bound <= set(binds["resourceNames"])
+
+
+def test_git_holds_no_secret() -> None:
+    for file in (ROOT / "gitops").rglob("*.yaml"):
+        kinds = [item.get("kind") for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
+        assert "Secret" not in kinds, file

@@ -1,0 +1,102 @@
+"""The Git server's hooks, and what `make gitops` makes of Argo CD's own manifests."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+
+import pytest
+from local.cluster.argocd import with_image
+from local.cluster.delivery import is_synced
+from local.cluster.gitserver import Tokens, build_secrets, build_server, put_checkout
+from local.cluster.layout import CHECKOUT, GIT_ADDRESS
+from local.cluster.pki import LEAVES, Pair
+from local.cluster.tools import DELIVERY_TOOLS, SOURCES, Tool
+from local.images.git.announce import build_payload, sign
+from local.images.git.judge import LARGEST, find_faults
+
+from herold_delivery.declared import read_clusters
+
+BLOB = "0123456789012345678901234567890123456789"
+
+
+def test_a_push_is_told_as_github_tells_it_and_signed() -> None:
+    payload = build_payload("https://git.example/git/herold.git", "a" * 40, "b" * 40, "refs/heads/main")
+    said = json.loads(payload)
+    assert said["repository"] == {"html_url": "https://git.example/git/herold", "default_branch": "main"}
+    assert (said["ref"], said["before"], said["after"]) == ("refs/heads/main", "a" * 40, "b" * 40)
+    headers = sign("key", payload)
+    assert headers["X-GitHub-Event"] == "push"
+    assert headers["X-Hub-Signature-256"] == "sha256=" + hmac.new(b"key", payload, hashlib.sha256).hexdigest()
+
+
+def test_links_submodules_and_large_files_are_refused_by_name() -> None:
+    listed = [
+        f"100644 blob {BLOB} {LARGEST}\tgitops/campaigns/test/shop/fine.yaml",
+        f"120000 blob {BLOB} 11\tgitops/campaigns/test/shop/link.yaml",
+        f"160000 commit {BLOB} -\tgitops/campaigns/test/shop/module",
+        f"100644 blob {BLOB} {LARGEST + 1}\tgitops/campaigns/test/shop/wide\n.yaml",
+    ]
+    faults = find_faults("\0".join(listed) + "\0")
+    assert [fault.split(":")[0] for fault in faults] == [
+        "gitops/campaigns/test/shop/link.yaml",
+        "gitops/campaigns/test/shop/module",
+        "gitops/campaigns/test/shop/wide\n.yaml",
+    ]
+
+
+def test_only_writers_push_and_no_token_is_in_a_manifest() -> None:
+    tokens = Tokens("w-token", "r-token", "hook")
+    assert not any(token in json.dumps(build_server("localhost/g:1", Path("/v"))) for token in ("w-token", "r-token"))
+    kinds = {item["kind"] for item in build_secrets(tokens, Pair(b"c", b"k"), "ca")}
+    assert kinds == {"Secret"}
+    conf = (CHECKOUT / "local/images/git/lighttpd.conf").read_text()
+    assert conf.count('"require" => "user=writer"') == 2
+    assert conf.count('"require" => "valid-user"') == 1
+
+
+def test_the_cluster_s_argo_cd_follows_the_cluster_s_git_server() -> None:
+    (cluster,) = read_clusters(CHECKOUT / "gitops" / "clusters")
+    host = cluster.repository.split("/")[2]
+    (leaf,) = [leaf for leaf in LEAVES if leaf.file == "git"]
+    assert set(leaf.names) == {host, GIT_ADDRESS}
+
+
+def test_every_container_has_the_image_that_the_node_has() -> None:
+    pod = {"containers": [{"name": "redis", "image": "x"}], "initContainers": [{"name": "secret-init", "image": "y"}]}
+    item = {"kind": "Deployment", "spec": {"template": {"spec": pod}}}
+    spec = with_image(item, "localhost/a:1")["spec"]["template"]["spec"]
+    assert [each["image"] for each in (*spec["containers"], *spec["initContainers"])] == ["localhost/a:1"] * 2
+
+
+@pytest.mark.parametrize("tool", DELIVERY_TOOLS, ids=lambda tool: tool.module)
+def test_tools_of_delivery_are_pinned(tool: Tool) -> None:
+    folder = SOURCES / tool.module
+    assert "\ntool " in (folder / "go.mod").read_text()
+    assert (folder / "go.sum").stat().st_size > 0
+
+
+def test_a_campaign_of_a_team_is_not_written_over(tmp_path: Path) -> None:
+    checkout, clone = tmp_path / "checkout", tmp_path / "clone"
+    for part in ("bootstrap", "clusters", "teams", "campaigns"):
+        (checkout / "gitops" / part).mkdir(parents=True)
+        (checkout / "gitops" / part / "x.yaml").write_text("ours")
+    put_checkout(checkout, clone)
+    assert (clone / "gitops/campaigns/x.yaml").read_text() == "ours"
+    for part in ("clusters", "campaigns"):
+        (clone / "gitops" / part / "x.yaml").write_text("theirs")
+        (clone / "gitops" / part / "y.yaml").write_text("theirs")
+    put_checkout(checkout, clone)
+    assert (clone / "gitops/clusters/x.yaml").read_text() == "ours"
+    assert (clone / "gitops/clusters/y.yaml").read_text() == "theirs"
+    assert (clone / "gitops/campaigns/x.yaml").read_text() == "theirs"
+
+
+def test_an_application_is_delivered_when_it_is_at_that_commit_and_at_rest() -> None:
+    status = {"sync": {"status": "Synced", "revision": "b"}, "operationState": {"phase": "Succeeded"}}
+    assert is_synced({"status": status}, "b")
+    assert not is_synced({"status": status}, "c")
+    assert not is_synced({"status": {**status, "operationState": {"phase": "Running"}}}, "b")
+    assert not is_synced({}, "b")
