@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from herold.errors import NotFound
+from herold.journal import Journal
 from herold.ledger.database import Connection
 from herold.ledger.holds import hold_once, release
 from herold.ledger.intent import Started, known_run
@@ -13,8 +14,25 @@ from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR, BY_STOP
 from herold_operator.campaigns import Brakes
-from herold_operator.ledger import RunView, read_run, read_task
+from herold_operator.ledger import Ledger, RunView, read_run, read_task
 from herold_operator.tasks import TaskView
+
+
+async def brake(
+    ledger: Ledger, journal: Journal, namespace: str, name: str, run: RunView | None, brakes: Brakes
+) -> None:
+    """Put brakes on and off, and log that. `name` as the ledger has it."""
+    campaign = f"{namespace}/{name}"
+    await ledger.call(lambda connection: apply_brakes(connection, campaign, run, brakes))
+    journal.write(
+        "info",
+        "brakes",
+        campaign=campaign,
+        held=len(brakes.hold),
+        released=len(brakes.release),
+        suspend=brakes.suspend,
+        stop=brakes.stop[0] if brakes.stop else None,
+    )
 
 
 def apply_brakes(connection: Connection, campaign: str, run: RunView | None, brakes: Brakes) -> None:

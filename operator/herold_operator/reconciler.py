@@ -7,29 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from herold.errors import HeroldError, Temporary
 from herold.journal import Journal, place_of
 from herold.resources.meta import Key
-from herold.resources.resolved import PROOF, ResolvedCampaign
+from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
+from herold_operator.absences import Absences
 from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_order
 from herold_operator.api import Conflict, KubernetesApi
-from herold_operator.breaker import Breaker
-from herold_operator.campaigns import (
-    Brakes,
-    Seen,
-    is_held_as_orphan,
-    ledger_name,
-    plan_absence,
-    plan_brakes,
-    regression,
-    start_time,
-)
-from herold_operator.deeds import apply_brakes, sync
-from herold_operator.events import EventReason, Happening
+from herold_operator.campaigns import Seen, ledger_name, plan_brakes, regression, start_time
+from herold_operator.deeds import brake, sync
 from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, out_of_order, overdue, unmanned
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.foreman import Foreman
@@ -43,8 +33,8 @@ from herold_operator.preflights import PREFLIGHT, Preflights
 from herold_operator.settings import OperatorSettings
 from herold_operator.starts import BUILD, Starts
 from herold_operator.statuses import Statuses
-from herold_operator.tasks import TaskView, ask_again_at, look_at, look_seconds
 from herold_operator.telling import Teller
+from herold_operator.turns import is_urgent, next_visits
 from herold_operator.world import World
 
 TASKS = 8
@@ -68,10 +58,10 @@ class Reconciler:
     _foreman: Foreman = field(init=False)
     _starts: Starts = field(init=False)
     _preflights: Preflights = field(init=False)
+    _absences: Absences = field(init=False)
     _judge: Judge = field(init=False)
     _stops: dict[Key, str] = field(default_factory=dict)  # annotations for which the ledger was looked at anew
     _synced: dict[Key, object] = field(default_factory=dict)
-    _breaker: Breaker = field(default_factory=Breaker)
     _progress: Since[int] = field(default_factory=Since)
     _waits: Since[Key] = field(default_factory=Since)
     _stalled: float = 0.0
@@ -84,6 +74,9 @@ class Reconciler:
         self._foreman = Foreman(self.api, self.lookout, self.fleets.platform, self.settings, self.journal)
         self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
         self._preflights = Preflights(self.ledger, self.lookout, self._foreman)
+        self._absences = Absences(
+            self.ledger, self.lookout, self.world, self.queue, self._foreman, self.teller, self.journal
+        )
         self._statuses = Statuses(
             self.api, self.ledger, self.world, self.queue, self.teller, counts_every=self.settings.counts_every
         )
@@ -96,7 +89,7 @@ class Reconciler:
             return False
         key = (item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
         # A brake, and an edit that nobody looked at, overtake what waits.
-        self.queue.add(key, first=_is_urgent(item))
+        self.queue.add(key, first=is_urgent(item))
         for each in self.world.dependents(key):
             self.queue.add(each)
         return True
@@ -104,7 +97,7 @@ class Reconciler:
     def look_through(self) -> None:
         """Have everything that is known visited, in the order in which it would have been if it had come just now."""
         for key, item in self.world.objects.items():
-            self.queue.add(key, first=_is_urgent(item))
+            self.queue.add(key, first=is_urgent(item))
 
     def gone(self, key: Key, version: int | None = None) -> None:
         """An object was deleted."""
@@ -114,11 +107,7 @@ class Reconciler:
         for each in self.world.dependents(key):
             self.queue.add(each)
         if key[0] == "Campaign":
-            now = time.monotonic()
-            self._breaker.vanished(key, now)
-            present = sum(1 for _ in self.world.of_kind("Campaign"))
-            for each in self._breaker.tripped(present, now):
-                self.queue.add(each, first=True)
+            self._absences.vanished(key)
 
     # What is done ----------------------------------------------------------------------------------------------------
 
@@ -169,7 +158,8 @@ class Reconciler:
         item = self.world.objects.get(key)
         if key[0] == "Campaign":
             if item is None:
-                await self._absent(key)
+                self._forget(key)
+                await self._absences.attend(key)
             else:
                 await self._campaign(key, item)
         elif key[0] == WORKERS:
@@ -235,7 +225,7 @@ class Reconciler:
             seen = self._see(key, item, verdict, await self.lookout.look())
         brakes = plan_brakes(seen)
         if brakes.any:
-            await self._brake(seen.namespace, seen.name, seen.run, brakes)
+            await brake(self.ledger, self.journal, seen.namespace, seen.name, seen.run, brakes)
             seen = self._see(key, item, verdict, await self.lookout.look())
         if await self._check_regression(key, seen, self.lookout.snapshot or snapshot):
             seen = self._see(key, item, verdict, await self.lookout.look())
@@ -249,7 +239,15 @@ class Reconciler:
             seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
         seen = replace(seen, trouble=done.trouble, waits=done.waits, preflight_trouble=ahead.trouble)
         await self._statuses.say(key, item, seen)
-        self._wake(key, seen)
+        for seconds in next_visits(seen, self.settings):
+            self.queue.add_after(key, seconds)
+
+    def _forget(self, key: Key) -> None:
+        """The campaign is gone."""
+        self._starts.forget(key)
+        self._preflights.forget(key)
+        self._stops.pop(key, None)
+        self._statuses.forget(key)
 
     async def _check_regression(self, key: Key, seen: Seen, snapshot: Snapshot) -> bool:
         """Whether the ledger was looked at anew, and stopped if it knows less than the campaign's status."""
@@ -304,99 +302,6 @@ class Reconciler:
             outlook=look_out(verdict, run, preflight, snapshot.ledger, self.settings, starts_at),
             preflight=preflight,
         )
-
-    async def _brake(self, namespace: str, name: str, run: RunView | None, brakes: Brakes) -> None:
-        await self.ledger.call(lambda connection: apply_brakes(connection, f"{namespace}/{name}", run, brakes))
-        self.journal.write(
-            "info",
-            "brakes",
-            campaign=f"{namespace}/{name}",
-            held=len(brakes.hold),
-            released=len(brakes.release),
-            suspend=brakes.suspend,
-            stop=brakes.stop[0] if brakes.stop else None,
-        )
-
-    async def _absent(self, key: Key) -> None:
-        """The campaign is gone: its open runs pause, and what was to become one does not."""
-        self._starts.forget(key)
-        self._preflights.forget(key)
-        self._stops.pop(key, None)
-        self._statuses.forget(key)
-        snapshot = self.lookout.snapshot or await self.lookout.look()
-        present = sum(1 for _ in self.world.of_kind("Campaign"))
-        many = self._is_one_of_many(key, snapshot, present)
-        for name in (key[2], f"{key[2]}{PROOF}"):
-            if any(task.is_pending and (task.namespace, task.name) == (key[1], name) for task in self.lookout.tasks()):
-                snapshot = await self._foreman.withdraw(key[1], name, BUILD, PREFLIGHT)
-            runs = [run for place, run in snapshot.runs.items() if place[:2] == (key[1], name)]
-            for run in runs:
-                if not run.is_open or run.id not in self.lookout.ours:
-                    continue
-                brakes = plan_absence(run, snapshot.holds_on(key[1], name, None), many=many)
-                if brakes.any:
-                    await self._brake(key[1], name, run, brakes)
-                    reason = EventReason.MASS_DELETION if many else EventReason.ORPHANED
-                    self.teller.tell(Happening(key, "", reason, f"run {run.id}."))
-                    self.journal.write(
-                        "error" if many else "warning", "campaign_vanished", campaign=f"{key[1]}/{name}", run=run.id
-                    )
-                    await self.lookout.look()
-
-    def _is_one_of_many(self, key: Key, snapshot: Snapshot, present: int) -> bool:
-        """Whether it vanished with many others, also before this process began to watch."""
-        now = time.monotonic()
-        runs = [run for run in snapshot.runs.values() if run.is_open and campaign_of(run) == key]
-        ours = [run for run in runs if run.id in self.lookout.ours]
-        if any(not is_held_as_orphan(snapshot.holds_on(key[1], run.name, None)) for run in ours):
-            before = self._breaker.tripped(present, now)
-            self._breaker.vanished(key, now)
-            if not before:
-                for each in self._breaker.tripped(present, now) - {key}:
-                    self.queue.add(each, first=True)
-        return key in self._breaker.tripped(present, now)
-
-    def _wake(self, key: Key, seen: Seen) -> None:
-        """Come back when something falls due by itself."""
-        now, at, ahead = seen.ledger.now, None, seen.outlook.next_at
-        if seen.run is not None:
-            pass
-        elif seen.task is not None and seen.task.is_pending:
-            at = self._look_again(seen.task, now, trouble=seen.trouble is not None)
-        elif seen.task is not None and seen.refusal is not None:
-            at = ask_again_at(seen.task, seen.refusal)
-        elif seen.starts_at is not None and not seen.starts_now and seen.starts_at > now:
-            at = seen.starts_at
-        if seen.outlook.task is not None and seen.outlook.task.is_pending:
-            ahead = self._look_again(seen.outlook.task, now, trouble=seen.preflight_trouble is not None)
-        for each in (at, ahead):
-            if each is not None:
-                self.queue.add_after(key, min((each - now).total_seconds(), 3600.0))
-
-    def _look_again(self, task: TaskView, now: datetime, *, trouble: bool) -> datetime:
-        """When it is looked whether somebody works on a task."""
-        soon = now + timedelta(seconds=look_seconds(self.settings))
-        return soon if trouble else max(look_at(task, self.settings), soon)
-
-
-def _is_urgent(item: Mapping[str, Any]) -> bool:
-    """Whether it is a campaign whose status does not speak of its last edit, or of a brake."""
-    if item["kind"] != "Campaign":
-        return False
-    status = item.get("status") or {}
-    if status and status.get("observedGeneration") != item["metadata"].get("generation"):
-        return True
-    said = next((each["status"] for each in status.get("conditions", ()) if each["type"] == "Suspended"), "")
-    return said != "True" and _is_braked(item)
-
-
-def _is_braked(item: Mapping[str, Any]) -> bool:
-    annotations = item["metadata"].get("annotations") or {}
-    return (
-        HOLD_ANNOTATION in annotations
-        or STOP_ANNOTATION in annotations
-        or (item.get("spec") or {}).get("suspend") is True
-    )
 
 
 def _ordered(key: Key, annotation: str | None, snapshot: Snapshot, fresher: RunView | None) -> RunView | None:
