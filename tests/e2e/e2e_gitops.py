@@ -166,8 +166,13 @@ def test_a_campaign_is_suspended_by_a_commit(
 @pytest.mark.parametrize(
     ("stray", "words"),
     [
-        (build_stray("ConfigMap", OTHER_TEAM), "ConfigMap is not permitted in project team-club"),
-        (build_stray("ClusterRole", OTHER_TEAM), "ClusterRole is not permitted in project team-club"),
+        # What Argo CD does not look at at all it leaves out, and says so; the rest it refuses.
+        (build_stray("ConfigMap", OTHER_TEAM), "Resource /ConfigMap stray is excluded in the settings"),
+        (
+            build_stray("ClusterRole", OTHER_TEAM),
+            "Resource rbac.authorization.k8s.io/ClusterRole stray is excluded in the settings",
+        ),
+        (build_stray("ServiceAccount", OTHER_TEAM), "ServiceAccount is not permitted in project team-club"),
         (
             {
                 "apiVersion": "herold.dev/v1alpha1",
@@ -186,7 +191,13 @@ def test_a_campaign_is_suspended_by_a_commit(
             "Kustomization",
         ),
     ],
-    ids=["foreign kind", "kind without a namespace", "foreign namespace", "kustomization with a remote base"],
+    ids=[
+        "unknown kind",
+        "kind without a namespace",
+        "foreign kind",
+        "foreign namespace",
+        "kustomization with a remote base",
+    ],
 )
 def test_what_a_team_may_not_bring_in_is_refused_by_name_and_a_revert_gets_through(
     delivery: Delivery, repository: Repository, stray: dict[str, object], words: str
@@ -199,6 +210,7 @@ def test_what_a_team_may_not_bring_in_is_refused_by_name_and_a_revert_gets_throu
     delivery.wait_words(OTHER, words)
     assert delivery.kubectl.get("segment", "stray", "-n", TEAM) is None
     assert delivery.kubectl.get("configmap", "stray", "-n", OTHER_TEAM) is None
+    assert delivery.kubectl.get("serviceaccount", "stray", "-n", OTHER_TEAM) is None
     assert delivery.kubectl.get("clusterrole", "stray") is None
     delivery.wait_synced(OTHER, repository.revert())
 
@@ -206,7 +218,7 @@ def test_what_a_team_may_not_bring_in_is_refused_by_name_and_a_revert_gets_throu
 def test_one_broken_file_stops_its_own_team_only_and_what_ran_goes_on(
     delivery: Delivery, repository: Repository
 ) -> None:
-    repository.write(f"{OTHER}/broken.yaml", "kind: Campaign\n  metadata: [\n")
+    repository.write(f"{OTHER}/broken.yaml", "apiVersion: herold.dev/v1alpha1\nkind: Campaign\nmetadata: [\n")
     commit = repository.push("A file that is not YAML")
     delivery.wait_synced("shop", commit)
     delivery.wait_words(OTHER, "broken.yaml")
