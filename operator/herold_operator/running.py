@@ -29,6 +29,8 @@ from herold_operator.watching import build_registry, watch
 from herold_operator.world import World, key_of, version_of
 
 FIRST_RESYNC_SECONDS = 5.0
+# How often all is listed while watches may hear nothing of what is new.
+DEAF_RESYNC_SECONDS = 5.0
 WATCH_ENDS_SECONDS = 5.0
 EVENTS_SECONDS = 2.0
 
@@ -143,7 +145,8 @@ async def _list_kind(reconciler: Reconciler, kind: str, newest: int) -> int:
             missed += reconciler.changed({**item, "kind": kind}, anew=went_back)
     if listed < newest:
         reconciler.journal.write("error", "api_went_back", kind=kind)
-        world.newest = listed
+        world.went_back(listed)
+    world.newest = max(world.newest, listed)
     for key in [key for key in world.of_kind(kind) if key not in present]:
         # What is younger than the list came with the watch meanwhile.
         if listed < newest or version_of(world.objects[key]) <= listed:
@@ -155,9 +158,12 @@ async def _list_kind(reconciler: Reconciler, kind: str, newest: int) -> int:
 async def _resync(reconciler: Reconciler, own: OperatorSettings, journal: Journal) -> None:
     # Soon after the start once more: what vanished between the first list and the watch.
     wait = FIRST_RESYNC_SECONDS
+    looked = time.monotonic()
     while True:
-        await asyncio.sleep(wait)
-        wait = own.resync
+        await asyncio.sleep(min(wait, DEAF_RESYNC_SECONDS))
+        if time.monotonic() - looked < wait and not reconciler.world.may_be_deaf:
+            continue
+        looked, wait = time.monotonic(), own.resync
         try:
             await resync(reconciler)
         except HeroldError as error:

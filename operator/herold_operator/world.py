@@ -17,6 +17,8 @@ from herold_operator.newer import explain_unknown
 Object = dict[str, Any]
 # What Kubernetes keeps beside what people declare.
 _OURS = ("apiVersion", "kind", "spec")
+# Bookmarks may have told a watch of later resourceVersions than any list or object did; how much later is not known.
+MARGIN = 1000
 _METADATA = ("name", "namespace", "labels", "annotations", "generation", "uid")
 
 
@@ -40,9 +42,21 @@ class World:
         self.shared_namespace = shared_namespace
         self.objects: dict[Key, Object] = {}
         self.newest = 0  # the greatest resourceVersion that was seen
+        self._heard_up_to = 0
         self._shaped: dict[Key, Shaped] = {}
         self._names: dict[Key, tuple[Key, ...]] = {}
         self._named_by: dict[Key, set[Key]] = {}
+
+    def went_back(self, newest: int) -> None:
+        """The API server knows no more than up to `newest`: its etcd was restored."""
+        self._heard_up_to = max(self._heard_up_to, self.newest + MARGIN)
+        self.newest = newest
+
+    @property
+    def may_be_deaf(self) -> bool:
+        """Whether watches wait for resourceVersions that the API server has yet to come to again: until then they pass
+        over what is new, without an error."""
+        return self.newest < self._heard_up_to
 
     def put(self, item: Object, *, anew: bool = False) -> bool:
         """Take an object. True when what people declare in it is new; what is older than what is known is dropped,

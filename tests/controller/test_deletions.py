@@ -90,4 +90,5 @@ def test_a_run_that_a_person_started_by_hand_is_nobodys_orphan(platform: Platfor
     platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
     platform.api.delete(resources[-1])
     wait_for("the pause of the other", lambda: holds(platform) == ["Orphaned"])
-    assert [event["campaign"] for event in operator.events("campaign_vanished")] == [f"{TEAM}/hello"]
+    (vanished,) = wait_for("what the log says of it", lambda: operator.events("campaign_vanished"))
+    assert vanished["campaign"] == f"{TEAM}/hello"

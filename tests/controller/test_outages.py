@@ -33,7 +33,7 @@ def test_while_the_ledger_is_away_conditions_say_so_and_then_it_goes_on(platform
 
 
 def test_a_short_outage_of_the_api_costs_nothing_and_what_changed_meanwhile_is_noticed(platform: Platform) -> None:
-    operator = platform.operator(lease_seconds="30")
+    operator = platform.operator(lease_seconds="60")
     resources = world(campaign={"suspend": True})
     campaign = resources[-1]
     platform.apply(*resources)
