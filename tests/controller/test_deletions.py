@@ -68,7 +68,10 @@ def test_many_campaigns_that_vanish_at_once_are_held_until_a_person_looked(platf
         platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.ask("DELETE", f"/apis/herold.dev/v1alpha1/namespaces/{TEAM}/campaigns")
     wait_for("all to be held", lambda: holds(platform) == ["MassDeletion"] * 6)
-    assert any(event["level"] == "error" for event in operator.events("campaign_vanished"))
+    wait_for(
+        "the log to call it an error",
+        lambda: any(event["level"] == "error" for event in operator.events("campaign_vanished")),
+    )
     platform.apply(*campaigns)
     condition = platform.wait_reason(campaigns[0], "Suspended", "MassDeletion")
     (number,) = [hold.id for hold in active_holds(platform.connection) if hold.target.endswith("campaign-0")]

@@ -181,4 +181,4 @@ def test_what_is_deleted_while_nobody_leads_is_held_by_the_next_leader(
     assert second.events("leading") == []
     platform.api.ask("DELETE", LEASE)  # as if its time were over
     wait_for("all to be held", lambda: holds(platform) == [reason] * count)
-    assert len(second.events("campaign_vanished")) == count
+    wait_for("the log to say so of each", lambda: len(second.events("campaign_vanished")) == count)
