@@ -50,18 +50,13 @@ class Foreman:
     # Turns ------------------------------------------------------------------------------------------------------------
 
     def take_turn(self, kind: str, key: Key, at: datetime) -> bool:
-        """Whether one more may be asked for; `end_turn` must follow. Else it waits: who is due first comes first."""
+        """Whether one more may be asked for; `forget` must follow. Else it waits: who is due first comes first."""
         called = self._called.setdefault(kind, set())
         if key in called or self._room(kind) > 0:
             called.add(key)
             return True
         self._queues.setdefault(kind, {})[key] = at
         return False
-
-    def end_turn(self, kind: str, key: Key) -> None:
-        """It was asked for, or it was not."""
-        self._called[kind].discard(key)
-        self._queues.get(kind, {}).pop(key, None)
 
     def next_turns(self) -> list[Key]:
         """Campaigns for which there is room now."""
@@ -74,7 +69,7 @@ class Foreman:
         return found
 
     def forget(self, kind: str, key: Key) -> None:
-        """The campaign is gone, or wants nothing of that kind any more."""
+        """It neither waits for its turn nor has it any more: it was asked for, or nothing is wanted."""
         self._queues.get(kind, {}).pop(key, None)
         self._called.get(kind, set()).discard(key)
 

@@ -45,7 +45,7 @@ class Preflights:
                 task = await self.ledger.call(lambda connection: request_preflight(connection, resolved, digest))
                 self.lookout.learn(task)
             finally:
-                self.foreman.end_turn(PREFLIGHT, key)
+                self.foreman.forget(PREFLIGHT, key)
         if task is None or not task.is_pending:
             return Attended()
         trouble = await self.foreman.attend(task, resolved.sender, now=seen.ledger.now, new=outlook.is_due)

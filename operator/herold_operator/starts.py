@@ -119,7 +119,7 @@ class Starts:
             except Refused as error:
                 return self._refused(key, seen, error)
             finally:
-                self.foreman.end_turn(BUILD, key)
+                self.foreman.forget(BUILD, key)
         if not task.is_pending:
             return Attended()
         trouble = await self.foreman.attend(task, resolved.sender, now=seen.ledger.now, new=new)
