@@ -15,6 +15,7 @@ import os
 import shutil
 import ssl
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from parts.kubernetes import ADMIN, Answer, ApiServer, token_of
 Object = dict[str, Any]
 STATUS = "application/merge-patch+json"
 WATCH_SECONDS = 30
+STARTING = {403, 429, 500, 503}  # answers of an API server that is "ready" but has not read everything yet
 
 
 @dataclass
@@ -120,13 +122,16 @@ class Node:
     # The Job controller -----------------------------------------------------------------------------------------------
 
     def _control(self, job: Object) -> None:
+        patience = time.monotonic() + WATCH_SECONDS
         while not self._stopping.wait(0.05):
             try:
                 self._attempt(job)
                 return
             except OSError:
                 continue  # the API server is away
-            except Answer:
+            except Answer as answer:
+                if answer.code in STARTING and time.monotonic() < patience:
+                    continue  # as the real controller does
                 if self._is_there(job):
                     raise  # a mistake of this stand-in
                 return
