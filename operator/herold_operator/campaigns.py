@@ -9,8 +9,10 @@ from functools import cache
 from typing import Any
 
 from herold.ledger.intent import Identity
-from herold.ledger.times import all_zones, due_zones
+from herold.ledger.times import DueZone, all_zones, due_zones
+from herold.resources.approving import Approval, Approved, Unapproved
 from herold.resources.resolved import PROOF, ResolvedCampaign
+from herold.resources.scalars import parse_duration
 from herold_operator.annotations import ACTOR, BY_ANNOTATION, STOP_ANNOTATION, hold_reason, stop_order
 from herold_operator.conditions import Condition, build_conditions, stamp
 from herold_operator.job_trouble import Trouble
@@ -49,6 +51,8 @@ class Seen:
     frozen_changed: tuple[str, ...]
     starts_at: datetime | None
     status: Mapping[str, Any]
+    approval: Approval = None
+    unapproved: str = ""  # why, and what to do about it
     unmanned: str | None = None  # the namespace where workers of its run should be, and none is
     trouble: Trouble | None = None  # with the Job of the task
     waits: bool = False  # for its turn
@@ -67,6 +71,13 @@ class Seen:
         return self.run is None and (self.waits or (self.task is not None and self.task.is_pending))
 
     @property
+    def misses_at(self) -> datetime | None:
+        """When a campaign that waits for an approval has waited too long; None for any other."""
+        if self.run is not None or self.verdict.resolved is None or not isinstance(self.approval, Unapproved):
+            return None
+        return latest_start(self.verdict.resolved)
+
+    @property
     def starts_now(self) -> bool:
         """Whether a run is to start."""
         return (
@@ -74,6 +85,7 @@ class Seen:
             and self.verdict.resolved is not None
             and self.ledger.regressed is None
             and not is_held_as_orphan(self.holds)
+            and not isinstance(self.approval, Unapproved)
             and self.starts_at is not None
             and self.ledger.now >= self.starts_at
         )
@@ -92,6 +104,12 @@ def start_time(resolved: ResolvedCampaign, lead: timedelta) -> datetime:
     if resolved.campaign.spec.mode == "Proof":
         return AT_ONCE
     return _first_due(resolved) - lead
+
+
+def latest_start(resolved: ResolvedCampaign) -> datetime:
+    """After this it does not start any more, whoever its audience is."""
+    deadline = parse_duration(resolved.campaign.spec.schedule.starting_deadline)
+    return max(zone.due_at for zone in _due(resolved)) + deadline
 
 
 def is_held_as_orphan(holds: tuple[HoldView, ...]) -> bool:
@@ -208,9 +226,14 @@ def build_status(seen: Seen) -> dict[str, Any]:
         }
         if run.is_open and run.next_due_at is not None:
             status["nextSendTime"] = stamp(run.next_due_at)
-    elif seen.verdict.resolved is not None and seen.starts_at not in (None, AT_ONCE) and seen.refusal is None:
+    elif seen.verdict.resolved is not None and seen.starts_at not in (None, AT_ONCE) and not _is_stopped(seen):
         status["nextSendTime"] = stamp(_first_due(seen.verdict.resolved))
     return status
+
+
+def _is_stopped(seen: Seen) -> bool:
+    """Whether no run can start as things are."""
+    return seen.refusal is not None or isinstance(seen.approval, Unapproved)
 
 
 @cache
@@ -220,8 +243,11 @@ def _zones() -> frozenset[str]:
 
 
 def _first_due(resolved: ResolvedCampaign) -> datetime:
-    zones = due_zones(resolved.campaign.spec.schedule, _zones(), known=_zones())
-    return min(zone.due_at for zone in zones)
+    return min(zone.due_at for zone in _due(resolved))
+
+
+def _due(resolved: ResolvedCampaign) -> list[DueZone]:
+    return due_zones(resolved.campaign.spec.schedule, _zones(), known=_zones())
 
 
 def build_validity(verdict: Verdict, right: str = _RIGHT) -> Condition:
@@ -241,12 +267,15 @@ def _planned(seen: Seen) -> Condition:
         )
     if seen.verdict.resolved is None or seen.refusal is not None:
         return Condition(Reason.NOT_PLANNED, "There is no run.")
+    if isinstance(seen.approval, Unapproved):
+        return Condition(Reason.APPROVAL_MISSING, seen.unapproved)
     if seen.waits:
         return Condition(Reason.BUILDING, "The audience waits for its turn to be built: many are being built now.")
     if seen.is_building and seen.task is not None:
         return Condition(Reason.BUILDING, f"The audience is being built by the Job {job_name(seen.task)}.")
     at = "at once" if seen.starts_at in (None, AT_ONCE) else f"at {stamp(seen.starts_at)}"
-    return Condition(Reason.SCHEDULED, f"The audience freezes {at}.{describe(seen.outlook)}")
+    approved = f" CampaignApproval {seen.approval.by} approves it." if isinstance(seen.approval, Approved) else ""
+    return Condition(Reason.SCHEDULED, f"The audience freezes {at}.{approved}{describe(seen.outlook)}")
 
 
 def _progressing(run: RunView | None) -> Condition:
@@ -339,6 +368,8 @@ def _state(seen: Seen) -> str:
             return "Invalid"
         if seen.refusal is not None:
             return "Refused"
+        if isinstance(seen.approval, Unapproved):
+            return "Unapproved"
         return "Building" if seen.is_building else "Scheduled"
     return "Sending" if run.started_at else "Armed"
 

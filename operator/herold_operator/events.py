@@ -29,6 +29,8 @@ class EventReason(StrEnum):
     ACCEPTED = "Accepted"
     INVALID_SPEC = "InvalidSpec"
     REFERENCE_NOT_FOUND = "ReferenceNotFound"
+    APPROVAL_MISSING = "ApprovalMissing"
+    APPROVED = "Approved"
     AUDIENCE_FROZEN = "AudienceFrozen"
     STARTED = "Started"
     STOPPING = "Stopping"
@@ -77,6 +79,8 @@ EVENTS: dict[EventReason, Sentence] = {
     EventReason.ACCEPTED: Sentence(_N, "It and everything that it names are right."),
     EventReason.INVALID_SPEC: Sentence(_W, "Something is wrong with it, or with what it names:"),
     EventReason.REFERENCE_NOT_FOUND: Sentence(_W, "It names something that does not exist:"),
+    EventReason.APPROVAL_MISSING: Sentence(_W, "It waits for a second person:"),
+    EventReason.APPROVED: Sentence(_N, "It waits for nobody's approval any more."),
     EventReason.AUDIENCE_FROZEN: Sentence(_N, "Audience, texts and times are pinned."),
     EventReason.STARTED: Sentence(_N, "Messages go out."),
     EventReason.STOPPING: Sentence(_N, "It was stopped for good; what is in hand is being settled."),
@@ -130,6 +134,7 @@ TOLD: dict[Reason, EventReason] = {
     Reason.ACCEPTED: EventReason.ACCEPTED,
     Reason.INVALID_SPEC: EventReason.INVALID_SPEC,
     Reason.REFERENCE_NOT_FOUND: EventReason.REFERENCE_NOT_FOUND,
+    Reason.APPROVAL_MISSING: EventReason.APPROVAL_MISSING,
     Reason.AUDIENCE_FROZEN: EventReason.AUDIENCE_FROZEN,
     Reason.SENDING: EventReason.STARTED,
     Reason.FINISHING: EventReason.STOPPING,
@@ -164,9 +169,10 @@ ENDED: dict[Reason, EventReason] = {
     Reason.LEDGER_UNAVAILABLE: EventReason.LEDGER_BACK,
     Reason.LEDGER_REGRESSED: EventReason.LEDGER_ACCEPTED,
     Reason.PREFLIGHT_FOUND_TROUBLE: EventReason.PREFLIGHT_CLEAR,
+    Reason.APPROVAL_MISSING: EventReason.APPROVED,
 }
 _HOLDS = (Reason.HELD, Reason.LOOKS_LIKE_REPEAT, Reason.MASS_DELETION)
-_ANEW = (*_HOLDS, Reason.STOP_NOT_OBEYED, Reason.PREFLIGHT_FOUND_TROUBLE)
+_ANEW = (*_HOLDS, Reason.STOP_NOT_OBEYED, Reason.PREFLIGHT_FOUND_TROUBLE, Reason.APPROVAL_MISSING)
 _MISTAKES = (Reason.INVALID_SPEC, Reason.REFERENCE_NOT_FOUND, Reason.FROZEN_FIELD_CHANGED, Reason.ALREADY_RAN)
 # Their sentence says it all.
 _PLAIN = frozenset((Reason.ACCEPTED, Reason.SPEC_SUSPEND, Reason.FINISHING))
@@ -223,6 +229,8 @@ def _is_still(before: Reason, now: Reason, status: Mapping[str, Any]) -> bool:
     """Whether a brake is only said in another way, or lies behind another; or what was found ahead is not ahead now."""
     if before == Reason.PREFLIGHT_FOUND_TROUBLE:
         return now != Reason.AS_EXPECTED or status.get("state") == "Sending"
+    if before == Reason.APPROVAL_MISSING:
+        return now == Reason.NOT_PLANNED
     return now in _HOLDS and (before in _HOLDS or before == Reason.SPEC_SUSPEND)
 
 

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     BUILDING = "Building"
     AUDIENCE_FROZEN = "AudienceFrozen"
     NOT_PLANNED = "NotPlanned"
+    APPROVAL_MISSING = "ApprovalMissing"
 
     ARMED = "Armed"
     SENDING = "Sending"
@@ -100,6 +101,14 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.AUDIENCE_FROZEN: Meaning(_P, "True", "Audience, texts and times are pinned in a run."),
     Reason.NOT_PLANNED: Meaning(_P, "False", "There is no run, and none can start as things are.", "See Degraded."),
+    Reason.APPROVAL_MISSING: Meaning(
+        _P,
+        "False",
+        "It may go to so many people that a second person must approve it, and nobody approved this very content for "
+        "them; nothing starts.",
+        "An approver adds the file that the message names (docs/how-to/approve-a-campaign.md), or lower "
+        "`audience.maxRecipients`.",
+    ),
     Reason.ARMED: Meaning(_G, "True", "The run waits for its time."),
     Reason.SENDING: Meaning(_G, "True", "Messages go out."),
     Reason.FINISHING: Meaning(_G, "True", "It was stopped; what is in hand is being settled."),

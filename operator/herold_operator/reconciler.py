@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from herold.errors import HeroldError, Temporary
 from herold.journal import Journal, place_of
+from herold.resources.approving import Unapproved
 from herold.resources.meta import Key
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.absences import Absences
 from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_order
 from herold_operator.api import Conflict, KubernetesApi
+from herold_operator.approvals import KIND as APPROVAL
+from herold_operator.approvals import Approvals, explain, read_threshold
 from herold_operator.campaigns import Seen, ledger_name, plan_brakes, regression, start_time
 from herold_operator.deeds import brake, sync
 from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, out_of_order, overdue, unmanned
@@ -51,9 +54,11 @@ class Reconciler:
     settings: OperatorSettings
     journal: Journal
     teller: Teller
+    environment: str
     health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
     lookout: Lookout = field(init=False)
+    approvals: Approvals = field(default_factory=Approvals)
     _statuses: Statuses = field(init=False)
     _foreman: Foreman = field(init=False)
     _starts: Starts = field(init=False)
@@ -70,6 +75,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
+        self.approvals.above = read_threshold(self.settings.policy_dir, self.environment)
         self.lookout = Lookout(self.ledger, self.world, self.fleets, self.queue, self.journal)
         self._foreman = Foreman(self.api, self.lookout, self.fleets.platform, self.settings, self.journal)
         self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
@@ -92,6 +98,8 @@ class Reconciler:
         self.queue.add(key, first=is_urgent(item))
         for each in self.world.dependents(key):
             self.queue.add(each)
+        if key[0] == APPROVAL:
+            self._concerns(self.approvals.learn(key, self.world.resource(key)))
         return True
 
     def look_through(self) -> None:
@@ -106,8 +114,14 @@ class Reconciler:
         self.queue.add(key, first=True)
         for each in self.world.dependents(key):
             self.queue.add(each)
+        if key[0] == APPROVAL:
+            self._concerns(self.approvals.forget(key))
         if key[0] == "Campaign":
             self._absences.vanished(key)
+
+    def _concerns(self, campaigns: Iterable[Key]) -> None:
+        for each in campaigns:
+            self.queue.add(each, first=True)  # an approval that is gone is a brake
 
     # What is done ----------------------------------------------------------------------------------------------------
 
@@ -170,6 +184,7 @@ class Reconciler:
     def measure(self) -> None:
         """Once a tick: call whose turn it is, and bring the metrics up to date."""
         self.health.beat()
+        self._read_threshold()
         for key in self._foreman.next_turns():
             self.queue.add(key)
         now, snapshot, trouble = time.monotonic(), self.lookout.snapshot, self.lookout.trouble
@@ -192,6 +207,13 @@ class Reconciler:
             late=self._late,
             wanted=self.fleets.asked(),
         )
+
+    def _read_threshold(self) -> None:
+        above = read_threshold(self.settings.policy_dir, self.environment)
+        if above != self.approvals.above:
+            self.approvals.above = above
+            self.journal.write("info", "threshold", above=-1 if above is None else above)
+            self.lookout.wake_all()
 
     async def _workers(self, key: Key) -> None:
         if self.lookout.snapshot is None:
@@ -278,6 +300,7 @@ class Reconciler:
         refusal, frozen_changed = self._starts.known(key, verdict, run, task)
         lead = timedelta(seconds=self.settings.freeze_lead)
         starts_at = start_time(verdict.resolved, lead) if verdict.resolved is not None else None
+        approval = self.approvals.judge(verdict.resolved, snapshot.ledger.now)
         preflight = self.lookout.task((PREFLIGHT, key[1], name, occurrence))
         annotations = item["metadata"].get("annotations") or {}
         return Seen(
@@ -298,6 +321,10 @@ class Reconciler:
             frozen_changed=frozen_changed,
             starts_at=starts_at,
             status=item.get("status") or {},
+            approval=approval,
+            unapproved=explain(approval, verdict.resolved, self.environment, served=self.approvals.served)
+            if isinstance(approval, Unapproved) and verdict.resolved is not None
+            else "",
             unmanned=self.settings.senders_namespace if run is not None and run.id in self._unmanned else None,
             outlook=look_out(verdict, run, preflight, snapshot.ledger, self.settings, starts_at),
             preflight=preflight,

@@ -11,12 +11,13 @@ import contextlib
 import time
 from typing import Any
 
-from herold.errors import HeroldError
+from herold.errors import HeroldError, NotFound
 from herold.journal import Journal
 from herold.resources import KINDS
 from herold.resources.meta import Key
 from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
+from herold_operator.approvals import KIND as APPROVAL
 from herold_operator.fleets import Fleets
 from herold_operator.health import Health
 from herold_operator.leadership import Leadership
@@ -51,7 +52,8 @@ async def operate(
     ledger = Ledger(settings, before=leadership.check)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
     teller = Teller(api, own.identity, journal, health)
-    reconciler = Reconciler(api, ledger, World(settings.shared_namespace), fleets, own, journal, teller, health)
+    world = World(settings.shared_namespace)
+    reconciler = Reconciler(api, ledger, world, fleets, own, journal, teller, settings.environment, health)
     reconciler.queue.takes = False
 
     def happened(what: str | None, item: dict[str, Any]) -> None:
@@ -65,10 +67,17 @@ async def operate(
     try:
         await _list_all(reconciler, journal, stop)
         health.listed = True
-        for kind in KINDS.values():
-            health.hear(kind.plural)
-        watching = asyncio.create_task(watch(build_registry(happened, health.hear, configuration), stop))
-        others = (_resync(reconciler, own, journal), _until(stop), _lead(reconciler, own, journal, leading, stop))
+        watched = reconciler.approvals.served
+        plurals = [model.plural for kind, model in KINDS.items() if kind != APPROVAL or watched]
+        for plural in plurals:
+            health.hear(plural)
+        registry = build_registry(plurals, happened, health.hear, configuration)
+        watching = asyncio.create_task(watch(registry, stop))
+        others = (
+            _resync(reconciler, own, journal, watched=watched),
+            _until(stop),
+            _lead(reconciler, own, journal, leading, stop),
+        )
         tasks = [asyncio.create_task(each) for each in others]
         done, _ = await asyncio.wait({watching, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -130,7 +139,8 @@ async def resync(reconciler: Reconciler) -> None:
     await reconciler.fleets.list_all()
     is_first = not reconciler.world.objects
     newest = reconciler.world.newest
-    missed = sum([await _list_kind(reconciler, kind, newest) for kind in KINDS])
+    missed = await _list_approvals(reconciler, newest)
+    missed += sum([await _list_kind(reconciler, kind, newest) for kind in KINDS if kind != APPROVAL])
     if not is_first:
         reconciler.health.missed.inc(missed)
 
@@ -155,12 +165,42 @@ async def _list_kind(reconciler: Reconciler, kind: str, newest: int) -> int:
     return missed
 
 
-async def _resync(reconciler: Reconciler, own: OperatorSettings, journal: Journal) -> None:
+async def _list_approvals(reconciler: Reconciler, newest: int) -> int:
+    """The same for a kind that is younger than the others: where CRDs are older it is missing, and nobody approved
+    anything."""
+    approvals, was_served = reconciler.approvals, reconciler.approvals.served
+    try:
+        missed = await _list_kind(reconciler, APPROVAL, newest)
+        approvals.served = True
+    except NotFound:
+        approvals.served = False
+        gone = list(reconciler.world.of_kind(APPROVAL))
+        missed = len(gone)
+        for key in gone:
+            reconciler.gone(key)
+    if was_served and not approvals.served:
+        reconciler.journal.write("warning", "kind_missing", kind=APPROVAL)
+    return missed
+
+
+async def _has_come(reconciler: Reconciler) -> bool:
+    try:
+        await reconciler.api.request("GET", resource_path(APPROVAL), query={"limit": "1"})
+    except HeroldError:
+        return False
+    return True
+
+
+async def _resync(reconciler: Reconciler, own: OperatorSettings, journal: Journal, *, watched: bool) -> None:
+    """`watched`: approvals are. If not, until their kind comes: then a new process is better."""
     # Soon after the start once more: what vanished between the first list and the watch.
     wait = FIRST_RESYNC_SECONDS
     looked = time.monotonic()
     while True:
         await asyncio.sleep(min(wait, DEAF_RESYNC_SECONDS))
+        if not watched and await _has_come(reconciler):
+            journal.write("warning", "kind_came", kind=APPROVAL)
+            return
         if time.monotonic() - looked < wait and not reconciler.world.may_be_deaf:
             continue
         looked, wait = time.monotonic(), own.resync

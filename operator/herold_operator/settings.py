@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -65,6 +66,11 @@ class OperatorSettings(BaseModel):
         ge=1,
         le=3600,
         description="What a pre-flight found is looked at again by then, so that it goes away once it is mended.",
+    )
+    policy_dir: Path | None = Field(
+        default=None,
+        description="Folder where the platform's parameters (ConfigMap herold-policy) are mounted; `approval-above` in "
+        "it is read. Without it nobody's approval is asked for in test, and always elsewhere.",
     )
     freeze_lead: int = Field(
         default=900, ge=0, le=86_400, description="The audience freezes this long before the first message falls due."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from herold.errors import Refused
 from herold.journal import Journal
 from herold.ledger.tasks import TaskKind
+from herold.resources.approving import Approved
 from herold.resources.meta import Key
 from herold_operator.campaigns import Seen
 from herold_operator.deeds import ask, request_build
@@ -76,6 +77,8 @@ class Starts:
         if seen.run is not None:
             self.foreman.forget(BUILD, key)
             return await self._ask(key, seen, seen.run)
+        if seen.refusal is None and seen.misses_at is not None and seen.ledger.now > seen.misses_at:
+            return await self._missed(key, seen)
         if not seen.starts_now or self._answers[key].refusal is not None:
             self.foreman.forget(BUILD, key)
             return await self._withdraw(seen)
@@ -100,6 +103,17 @@ class Starts:
         answer.frozen_changed = found[0].frozen_changed
         return Attended(news=True, run=found[1])
 
+    async def _missed(self, key: Key, seen: Seen) -> Attended:
+        """Nobody approved it in time: the ledger says so, as of any start that comes too late."""
+        await self._withdraw(seen)
+        resolved = seen.verdict.resolved
+        assert resolved is not None
+        try:
+            found = await self.ledger.call(lambda connection: ask(connection, resolved))
+        except Refused as error:
+            return self._refused(key, seen, error)
+        return Attended(news=found is not None, run=found[1] if found is not None else None)
+
     async def _build(self, key: Key, seen: Seen) -> Attended:
         """Ask for the audience, and see that it is built."""
         resolved, task = seen.verdict.resolved, seen.task
@@ -116,6 +130,8 @@ class Starts:
                     return Attended(news=True, run=asked)
                 task = asked
                 self.lookout.learn(task)
+                if isinstance(seen.approval, Approved):
+                    self.journal.write("info", "start_approved", campaign=resolved.name, approval=seen.approval.by)
             except Refused as error:
                 return self._refused(key, seen, error)
             finally:

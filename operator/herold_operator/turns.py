@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from herold.resources.approving import Approved
 from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION
 from herold_operator.campaigns import Seen
 from herold_operator.settings import OperatorSettings
@@ -45,7 +46,9 @@ def _dates(seen: Seen, settings: OperatorSettings) -> Iterator[datetime]:
     ahead = seen.outlook.next_at
     if seen.outlook.task is not None and seen.outlook.task.is_pending:
         ahead = _look_again(seen.outlook.task, seen, settings, trouble=seen.preflight_trouble is not None)
-    for at in (_start(seen, settings), ahead):
+    until = seen.approval.until if isinstance(seen.approval, Approved) and seen.run is None else None
+    waits_until = seen.misses_at if seen.refusal is None else None
+    for at in (_start(seen, settings), ahead, until, waits_until):
         if at is not None:
             yield at
 

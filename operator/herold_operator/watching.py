@@ -1,4 +1,4 @@
-"""Kopf: watches of the five kinds, and nothing more. No finalizers, no timers, no annotations, no state of its own.
+"""Kopf: watches of our kinds, and nothing more. No finalizers, no timers, no annotations, no state of its own.
 
 Kopf keeps bookmarks to itself, so its session is ours: whatever arrives on a watch is a sign of life of that kind. The
 API server sends a bookmark about once a minute where nothing changes.
@@ -13,13 +13,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import aiohttp
 import kopf
 
-from herold.resources import KINDS
 from herold.resources.meta import GROUP, VERSION
 from herold_operator.api import PAGE
 
@@ -27,7 +26,9 @@ Happened = Callable[[str | None, dict[str, Any]], None]
 Heard = Callable[[str], None]
 
 
-def build_registry(happened: Happened, heard: Heard, configuration: Any) -> kopf.OperatorRegistry:
+def build_registry(
+    plurals: Iterable[str], happened: Happened, heard: Heard, configuration: Any
+) -> kopf.OperatorRegistry:
     """Handlers that pass every event on, and a login with the operator's own credentials. `heard` is told the plural of
     a kind whenever its watch shows that it lives."""
     registry = kopf.OperatorRegistry()
@@ -57,8 +58,8 @@ def build_registry(happened: Happened, heard: Heard, configuration: Any) -> kopf
         )
         return kopf.AiohttpSession(server=info.server, aiohttp_session=session)
 
-    for model in KINDS.values():
-        kopf.on.event(GROUP, VERSION, model.plural, registry=registry)(event)
+    for plural in plurals:
+        kopf.on.event(GROUP, VERSION, plural, registry=registry)(event)
     kopf.on.login(registry=registry)(login)
     return registry
 

@@ -22,6 +22,8 @@ from herold.ledger.counts import RunStatus, run_status
 from herold.ledger.database import Connection, connect
 from herold.ledger.installation import adopt
 from herold.ledger.roles import BUILDER, OPERATOR, apply_grants
+from herold.resources import Campaign, ContactSchema, MessageTemplate, Segment, SenderProfile
+from herold.resources.meta import API_VERSION
 from herold.resources.resolved import ResolvedCampaign
 from herold.settings import Settings
 from parts.campaigns import small_campaign
@@ -197,7 +199,14 @@ def _secret(name: str, data: dict[str, str]) -> Object:
 
 def clean(api: ApiServer) -> None:
     """Remove Herold's resources, Deployments, Jobs and Leases."""
-    for plural in ("campaigns", "segments", "messagetemplates", "senderprofiles", "contactschemas"):
+    for plural in (
+        "campaigns",
+        "campaignapprovals",
+        "segments",
+        "messagetemplates",
+        "senderprofiles",
+        "contactschemas",
+    ):
         for namespace in {item["metadata"]["namespace"] for item in _items(api, f"/apis/herold.dev/v1alpha1/{plural}")}:
             api.ask("DELETE", f"/apis/herold.dev/v1alpha1/namespaces/{namespace}/{plural}")
     api.ask("DELETE", f"/apis/apps/v1/namespaces/{SENDERS}/deployments")
@@ -211,6 +220,39 @@ def clean(api: ApiServer) -> None:
 def _items(api: ApiServer, path: str) -> list[Object]:
     items: list[Object] = api.ask("GET", path)["items"]
     return items
+
+
+def intent_digest(resources: list[Object]) -> str:
+    """Of a campaign, the last of its five manifests: what files say of it, without a cluster."""
+    schema, sender, template, *segments, campaign = resources
+    resolved = ResolvedCampaign(
+        Campaign.model_validate(campaign),
+        tuple(Segment.model_validate(each) for each in segments),
+        MessageTemplate.model_validate(template),
+        SenderProfile.model_validate(sender),
+        ContactSchema.model_validate(schema),
+        SHARED,
+    )
+    return f"sha256:{resolved.intent_digest()}"
+
+
+def approval(resources: list[Object], *, name: str = "yes", **overrides: Any) -> Object:
+    """Somebody else's, of just this campaign with its five manifests; each override is a field of the spec."""
+    campaign = resources[-1]
+    spec = {
+        "campaign": campaign["metadata"]["name"],
+        "intentDigest": intent_digest(resources),
+        "maxRecipients": campaign["spec"]["audience"]["maxRecipients"],
+        "approver": "crm-lead",
+        "reason": "looked at the plan",
+        **overrides,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "CampaignApproval",
+        "metadata": {"name": name, "namespace": TEAM},
+        "spec": spec,
+    }
 
 
 def world(**overrides: Any) -> list[Object]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from controller.platform import Platform, world
+from controller.platform import Platform, approval, world
 from parts.kubernetes import ROOT, SERVICE_ACCOUNT, wait_for
 from parts.smtp_sink import smtp_sink
 
@@ -74,7 +74,8 @@ def test_the_roles_allow_what_is_asked_for_and_nothing_else(platform: Platform) 
     platform.node.may_run = lambda pod: {"phase": "Pending"}
     operator = platform.operator(workers_idle="0", task_patience="1")
     resources = world()
-    platform.apply(*resources)
+    platform.apply(*resources, approval(resources))
+    platform.wait_reason(approval(resources), "Valid", "Accepted")
     platform.wait_reason(resources[-1], "Degraded", "AudienceBuildLate")
     platform.node.may_run = lambda pod: None
     wait_for(

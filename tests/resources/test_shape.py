@@ -65,7 +65,7 @@ def test_the_world_is_right() -> None:
         ("campaign.yaml", "v1alpha1", "v1alpha2", "apiVersion", "'herold.dev/v1alpha2' is not a version of Herold", "write herold.dev/v1alpha1"),
         ("campaign.yaml", "herold.dev", "herald.dev", "apiVersion", "'herald.dev/v1alpha1' is not a version of Herold", "write herold.dev/v1alpha1"),
         ("campaign.yaml", "kind: Campaign", "kind: Campain", "kind", "'Campain' is not a kind of resource", "write Campaign"),
-        ("campaign.yaml", "kind: Campaign", "kind: Job", "kind", "'Job' is not a kind of resource", "write one of Campaign, ContactSchema, MessageTemplate, Segment and SenderProfile"),
+        ("campaign.yaml", "kind: Campaign", "kind: Job", "kind", "'Job' is not a kind of resource", "write one of Campaign, CampaignApproval, ContactSchema, MessageTemplate, Segment and SenderProfile"),
         ("campaign.yaml", "kind: Campaign\n", "", "kind", "is missing", "write one of "),
         ("campaign.yaml", "apiVersion: herold.dev/v1alpha1\n", "", "apiVersion", "is missing", "write apiVersion: herold.dev/v1alpha1"),
         ("campaign.yaml", "apiVersion", "apiversion", "apiVersion", "is missing", "write apiVersion: herold.dev/v1alpha1 instead of apiversion"),

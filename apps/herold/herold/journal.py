@@ -32,6 +32,8 @@ FIELDS: Mapping[str, str] = {
     "slot": "Number of the worker's connection.",
     "position": "Place of a message in its run; only the ledger knows whose it is.",
     "campaign": "Namespace and name of a Campaign.",
+    "approval": "Name of a CampaignApproval, beside its campaign.",
+    "above": "More people than so many take a second person; -1: nobody does.",
     "task": "Id of a task of the ledger: an audience that is to be built.",
     "job": "Name of the Job that does a task.",
     "sender": "Namespace and name of a SenderProfile.",

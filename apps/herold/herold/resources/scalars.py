@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 DURATION_PATTERN = r"^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$"
 CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 LOCAL_INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
+INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 RATE_PATTERN = r"^[0-9]{1,7}(\.[0-9]{1,3})?$"
 MONEY_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,6})?$"
@@ -32,12 +33,14 @@ HOST_PATTERN = r"^[A-Za-z0-9.:-]+$"
 SELECTOR_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 URL_PATTERN = r"^https://[^\s\"'<>]+$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
+DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 
 # What a person writes to match each pattern: for mistakes and for the reference page.
 PATTERN_WORDS = {
     DURATION_PATTERN: "a duration like 30m, 6h or 1d12h",
     CLOCK_PATTERN: "a time of day like '21:00', in quotes",
     LOCAL_INSTANT_PATTERN: "a local date and time like 2026-12-01T09:00:00, without an offset",
+    INSTANT_PATTERN: "an instant in UTC like '2026-12-01T09:00:00Z', in quotes",
     DATE_PATTERN: "a date like 2026-12-01",
     RATE_PATTERN: "a number of messages a second in quotes, like '800' or '0.5'",
     MONEY_PATTERN: "an amount in quotes, like '12.50'",
@@ -51,6 +54,7 @@ PATTERN_WORDS = {
     SELECTOR_PATTERN: "a DKIM selector like s1",
     URL_PATTERN: "an address that begins with https://",
     CURRENCY_PATTERN: "a currency code like EUR",
+    DIGEST_PATTERN: "sha256: and 64 digits from 0 to f, as the plan prints them",
 }
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -73,6 +77,16 @@ def parse_local_instant(text: str) -> datetime:
     """`2026-12-01T09:00:00` -> naive datetime; the zone stands beside it. Raises ValueError."""
     if not _matches(LOCAL_INSTANT_PATTERN, text):
         raise ValueError(f"{text!r} is not a local time; write it like 2026-12-01T09:00:00, without an offset")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a date and time that exists: {error}") from None
+
+
+def parse_instant(text: str) -> datetime:
+    """`2026-12-01T09:00:00Z` -> aware datetime in UTC. Raises ValueError."""
+    if not _matches(INSTANT_PATTERN, text):
+        raise ValueError(f"{text!r} is not an instant in UTC; write it like 2026-12-01T09:00:00Z")
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
@@ -134,6 +148,7 @@ _POSITIVE = {"x-kubernetes-validations": [{"rule": "self.matches('[1-9]')", "mes
 Duration = Annotated[str, Field(min_length=2, max_length=24, pattern=DURATION_PATTERN), _checked(parse_duration)]
 Clock = Annotated[str, Field(min_length=5, max_length=5, pattern=CLOCK_PATTERN)]
 LocalInstant = Annotated[str, Field(max_length=19, pattern=LOCAL_INSTANT_PATTERN), _checked(parse_local_instant)]
+Instant = Annotated[str, Field(max_length=20, pattern=INSTANT_PATTERN), _checked(parse_instant)]
 Date = Annotated[str, Field(max_length=10, pattern=DATE_PATTERN), _checked(parse_date)]
 Rate = Annotated[str, Field(max_length=11, pattern=RATE_PATTERN, json_schema_extra={**_POSITIVE}), _checked(parse_rate)]
 Money = Annotated[str, Field(max_length=19, pattern=MONEY_PATTERN), _checked(parse_money)]
@@ -145,4 +160,5 @@ Domain = Annotated[str, Field(max_length=253, pattern=DOMAIN_PATTERN)]
 Address = Annotated[str, Field(max_length=254, pattern=ADDRESS_PATTERN)]
 Host = Annotated[str, Field(max_length=253, pattern=HOST_PATTERN)]
 Url = Annotated[str, Field(max_length=512, pattern=URL_PATTERN)]
+Digest = Annotated[str, Field(max_length=71, pattern=DIGEST_PATTERN)]
 Text = Annotated[str, Field(max_length=998)]
