@@ -35,6 +35,7 @@ class Limits(_Declared):
     campaigns: int = Field(default=200, ge=1, le=5000)
     segments: int = Field(default=500, ge=1, le=5000)
     templates: int = Field(default=500, ge=1, le=5000)
+    approvals: int = Field(default=500, ge=1, le=5000)
 
 
 class Team(_Declared):

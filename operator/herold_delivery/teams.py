@@ -14,8 +14,12 @@ Item = dict[str, Any]
 ARGO_CD = "argocd"
 HERE = "https://kubernetes.default.svc"
 CAMPAIGN_KINDS = ("Campaign", "Segment", "MessageTemplate")
+# Not among them: who writes a campaign does not approve it.
+APPROVAL_KINDS = ("CampaignApproval",)
 # Data live in it: it goes when a person deletes it, not when a file goes.
 KEPT = {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
+# An Application whose project is not known yet is looked at again minutes later.
+AFTER_PROJECTS = {"argocd.argoproj.io/sync-wave": "1"}
 PLATFORM = "platform"
 ROOT = "root"
 # Accounts for people who come with a client certificate (operator/deploy/campaign-roles.yaml).
@@ -23,7 +27,8 @@ ACCOUNTS = ("campaign-viewer", "campaign-auditor")
 
 
 def build_team(team: Team, cluster: Cluster) -> list[Item]:
-    """Its namespace with quota, network and rights; its project; its Application."""
+    """Its namespace with quota, network and rights; projects and Applications of its campaigns and of what was
+    approved."""
     return [
         _item("v1", "Namespace", team.namespace, labels={"herold.dev/team": team.name}, annotations=KEPT),
         build_quota(team),
@@ -38,6 +43,8 @@ def build_team(team: Team, cluster: Cluster) -> list[Item]:
         *build_rights(team),
         build_project(team, cluster),
         build_application(team, cluster),
+        build_approvals_project(team, cluster),
+        build_approvals(team, cluster),
     ]
 
 
@@ -48,6 +55,7 @@ def build_quota(team: Team) -> Item:
         "count/campaigns.herold.dev": str(team.limits.campaigns),
         "count/segments.herold.dev": str(team.limits.segments),
         "count/messagetemplates.herold.dev": str(team.limits.templates),
+        "count/campaignapprovals.herold.dev": str(team.limits.approvals),
     }
     return _item("v1", "ResourceQuota", "team", team.namespace, spec={"hard": hard})
 
@@ -76,22 +84,24 @@ def build_rights(team: Team) -> list[Item]:
 
 def build_project(team: Team, cluster: Cluster) -> Item:
     """Only the kinds of campaigns, only into its namespace, only from this repository."""
-    spec = {
-        "description": f"Campaigns of {team.name}",
-        "sourceRepos": [cluster.repository],
-        "destinations": [{"server": HERE, "namespace": team.namespace}],
-        "clusterResourceWhitelist": [],
-        "namespaceResourceWhitelist": [{"group": "herold.dev", "kind": kind} for kind in CAMPAIGN_KINDS],
-    }
-    return _item("argoproj.io/v1alpha1", "AppProject", f"team-{team.name}", ARGO_CD, spec=spec)
+    return _project(f"team-{team.name}", f"Campaigns of {team.name}", CAMPAIGN_KINDS, team, cluster)
+
+
+def build_approvals_project(team: Team, cluster: Cluster) -> Item:
+    """Only approvals, only into the same namespace: from a folder that approvers own (CODEOWNERS)."""
+    return _project(f"approvals-{team.name}", f"Approvals for {team.name}", APPROVAL_KINDS, team, cluster)
 
 
 def build_application(team: Team, cluster: Cluster) -> Item:
     """Its folder, as plain files: a kustomization.yaml or a chart in it is not run."""
     path = f"gitops/campaigns/{cluster.environment}/{team.name}"
-    # After its project: an Application whose project is not known yet is looked at again minutes later.
-    wave = {"argocd.argoproj.io/sync-wave": "1"}
-    return _application(f"team-{team.name}", f"team-{team.name}", path, cluster, team.namespace, wave)
+    return _application(f"team-{team.name}", f"team-{team.name}", path, cluster, team.namespace, AFTER_PROJECTS)
+
+
+def build_approvals(team: Team, cluster: Cluster) -> Item:
+    """What approvers said of its campaigns."""
+    name, path = f"approvals-{team.name}", f"gitops/approvals/{cluster.environment}/{team.name}"
+    return _application(name, name, path, cluster, team.namespace, AFTER_PROJECTS)
 
 
 def build_platform(cluster: Cluster) -> list[Item]:
@@ -118,6 +128,17 @@ def build_platform(cluster: Cluster) -> list[Item]:
         # Without it everything would stop to be followed, itself first.
         _application(ROOT, PLATFORM, path, cluster, ARGO_CD, annotations=KEPT),
     ]
+
+
+def _project(name: str, description: str, kinds: tuple[str, ...], team: Team, cluster: Cluster) -> Item:
+    spec = {
+        "description": description,
+        "sourceRepos": [cluster.repository],
+        "destinations": [{"server": HERE, "namespace": team.namespace}],
+        "clusterResourceWhitelist": [],
+        "namespaceResourceWhitelist": [{"group": "herold.dev", "kind": kind} for kind in kinds],
+    }
+    return _item("argoproj.io/v1alpha1", "AppProject", name, ARGO_CD, spec=spec)
 
 
 def _application(

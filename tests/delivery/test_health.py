@@ -10,7 +10,7 @@ import yaml
 from lupa.lua51 import LuaRuntime
 
 FOLDER = Path(__file__).resolve().parents[2] / "gitops" / "bootstrap" / "argocd"
-KINDS = ("Segment", "MessageTemplate", "SenderProfile", "ContactSchema")
+KINDS = ("CampaignApproval", "Segment", "MessageTemplate", "SenderProfile", "ContactSchema")
 Conditions = dict[str, tuple[str, str]]
 
 
@@ -64,6 +64,13 @@ BROKEN: Conditions = {
         ({**VALID, "Suspended": ("True", "SpecSuspend")}, "Suspended", "SpecSuspend"),
         ({**FREE, "Degraded": ("True", "StartMissed")}, "Degraded", "StartMissed"),
         ({**FREE, "Degraded": ("True", "FrozenFieldChanged")}, "Degraded", "FrozenFieldChanged"),
+        # It waits for a person, as behind a brake.
+        ({**FREE, "Planned": ("False", "ApprovalMissing")}, "Suspended", "ApprovalMissing"),
+        (
+            {**FREE, "Planned": ("False", "ApprovalMissing"), "Degraded": ("True", "StartMissed")},
+            "Degraded",
+            "StartMissed",
+        ),
         # A brake on what runs is what somebody wants, whatever else is out of order.
         (
             {**VALID, "Suspended": ("True", "Held"), "Degraded": ("True", "WorkersMissing")},

@@ -79,6 +79,54 @@ def test_a_team_brings_campaigns_from_its_folder_into_its_namespace_and_nothing_
     assert application["source"]["directory"] == {"recurse": True}
 
 
+def test_approvals_come_from_the_approvers_folder_into_the_teams_namespace_and_nothing_else_does() -> None:
+    project = ITEMS["AppProject approvals-shop"]["spec"]
+    assert project["destinations"] == [{"server": "https://kubernetes.default.svc", "namespace": "campaigns-shop"}]
+    assert project["clusterResourceWhitelist"] == []
+    assert project["namespaceResourceWhitelist"] == [{"group": "herold.dev", "kind": "CampaignApproval"}]
+    assert project["sourceRepos"] == [CLUSTER.repository]
+    application = ITEMS["Application approvals-shop"]["spec"]
+    assert application["project"] == "approvals-shop"
+    assert application["source"]["path"] == "gitops/approvals/test/shop"
+    # What takes an approval back is a deletion.
+    assert application["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": True}
+
+
+def test_nothing_but_the_approvers_project_may_bring_an_approval() -> None:
+    projects = [item for item in (*ITEMS.values(), *build_platform(CLUSTER)) if item["kind"] == "AppProject"]
+    may = [
+        item["metadata"]["name"]
+        for item in projects
+        if {"group": "herold.dev", "kind": "CampaignApproval"} in item["spec"]["namespaceResourceWhitelist"]
+        or any("*" in each["kind"] for each in item["spec"]["namespaceResourceWhitelist"])
+    ]
+    assert may == ["approvals-shop"]
+
+
+def test_no_role_of_people_makes_or_changes_an_approval() -> None:
+    roles = yaml.safe_load_all((ROOT / "operator/deploy/campaign-roles.yaml").read_text(encoding="utf-8"))
+    verbs = {
+        verb
+        for role in roles
+        for rule in role["rules"]
+        if {"campaignapprovals", "*"} & set(rule["resources"])
+        for verb in rule["verbs"]
+    }
+    assert verbs == {"get", "list", "watch"}
+
+
+def test_the_approvers_own_their_folders_and_every_team_has_one() -> None:
+    owners = [line.split() for line in (ROOT / "CODEOWNERS").read_text(encoding="utf-8").splitlines() if line]
+    (last,) = [owner for path, *owner in owners if path.startswith("/gitops/approvals")]
+    assert last == ["@herold/approvers"]
+    assert owners.index(["/gitops/approvals/", *last]) > owners.index(["/gitops/", "@herold/platform"])
+    for team in read_teams(ROOT / "gitops/teams"):
+        for environment in team.environments:
+            folder = ROOT / "gitops/approvals" / environment / team.name
+            # Git keeps no empty folder, and what is gone can't say that the last approval was taken back.
+            assert (folder / "README.md").is_file(), f"add {folder}/README.md"
+
+
 def test_a_revert_always_gets_through() -> None:
     for item in (ITEMS["Application team-shop"], *build_platform(CLUSTER)):
         assert "syncWindows" not in item["spec"]

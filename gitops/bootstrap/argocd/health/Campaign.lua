@@ -1,4 +1,5 @@
--- Healthy: accepted, and doing what it declares (armed, running, over). Suspended: a brake is on. Degraded: it is not
+-- Healthy: accepted, and doing what it declares (armed, running, over). Suspended: a brake is on, or it waits for an
+-- approval. Degraded: it is not
 -- valid, or something is out of order that a person must look at. What stands for an older version counts for nothing.
 local status = obj.status or {}
 local current = (status.observedGeneration or 0) >= (obj.metadata.generation or 0)
@@ -33,6 +34,9 @@ if is("Degraded", "True") then
 end
 if not is("Valid", "True") then
   return { status = "Progressing", message = told(found.Valid) }
+end
+if is("Planned", "False") and found.Planned.reason == "ApprovalMissing" then
+  return { status = "Suspended", message = told(found.Planned) }
 end
 for _, type in ipairs({ "Completed", "Progressing", "Planned" }) do
   if is(type, "True") then

@@ -1,4 +1,4 @@
--- Segment, MessageTemplate, SenderProfile, ContactSchema: Healthy when the operator found nothing wrong.
+-- CampaignApproval, Segment, MessageTemplate, SenderProfile, ContactSchema: Healthy when the operator found nothing wrong.
 local status = obj.status or {}
 local valid = nil
 for _, condition in ipairs(status.conditions or {}) do
