@@ -9,13 +9,14 @@ from herold.journal import Journal
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF
 from herold_operator.breaker import Breaker
-from herold_operator.campaigns import is_held_as_orphan, plan_absence
+from herold_operator.campaigns import BY_ABSENCE, is_held_as_orphan, plan_absence
 from herold_operator.deeds import brake
 from herold_operator.events import EventReason, Happening
 from herold_operator.foreman import Foreman
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Ledger, RunView, Snapshot
 from herold_operator.lookout import Lookout, campaign_of
+from herold_operator.notifying import Notifier
 from herold_operator.preflights import PREFLIGHT
 from herold_operator.starts import BUILD
 from herold_operator.telling import Teller
@@ -32,6 +33,7 @@ class Absences:
     queue: KeyedQueue[Key]
     foreman: Foreman
     teller: Teller
+    notifier: Notifier
     journal: Journal
     _breaker: Breaker = field(default_factory=Breaker)
 
@@ -52,6 +54,9 @@ class Absences:
             for place, run in snapshot.runs.items():
                 if place[:2] == (key[1], name) and run.is_open and run.id in self.lookout.ours:
                     await self._pause(key, run, snapshot, many=many)
+                    now = self.lookout.snapshot or snapshot
+                    holds = now.holds_on(run.namespace, run.name, None)
+                    await self.notifier.attend_gone(run, tuple(each for each in holds if each.actor == BY_ABSENCE), now)
 
     async def _pause(self, key: Key, run: RunView, snapshot: Snapshot, *, many: bool) -> None:
         brakes = plan_absence(run, snapshot.holds_on(run.namespace, run.name, None), many=many)

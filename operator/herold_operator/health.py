@@ -42,6 +42,8 @@ class Health:
     failures: Counter = field(init=False)
     missed: Counter = field(init=False)
     events: Counter = field(init=False)
+    notices: Counter = field(init=False)
+    notice_since: float | None = None  # when the notice was recorded that has waited longest; None: none waits
 
     def __post_init__(self) -> None:
         to = self.registry
@@ -51,6 +53,8 @@ class Health:
         gauge(m.WATCH_AGE, to).set_function(self.watch_age)
         self.missed = counter(m.MISSED, to)
         self.events = counter(m.EVENTS, to)
+        self.notices = counter(m.NOTICES, to)
+        gauge(m.NOTICE_AGE, to).set_function(self.notice_age)
         to.register(self)
         ProcessCollector(registry=to)
 
@@ -73,6 +77,10 @@ class Health:
     def watch_age(self) -> float:
         """Seconds since the watch that was silent longest showed that it lives; 0 where nothing is watched."""
         return max((self.clock() - at for at in self.heard_at.values()), default=0.0)
+
+    def notice_age(self) -> float:
+        """Seconds since then; 0 where none waits."""
+        return 0.0 if self.notice_since is None else self.clock() - self.notice_since
 
     def trouble(self) -> str:
         """What is wrong with this process, '' when it is well. See the module's words."""

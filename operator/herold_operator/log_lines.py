@@ -34,5 +34,12 @@ LINES: Mapping[str, str] = {
     "ledger_regressed": "The ledger knows less than a status: all sending has stopped.",
     "event_waits": "A Kubernetes Event could not be posted; it is tried again (debug).",
     "event_not_posted": "A Kubernetes Event was given up.",
+    "webhook_unusable": "A file of the Secret `herold-webhooks` can't be used; `message` lists every mistake.",
+    "notice_delivered": "A team's receiver took a notice (debug).",
+    "notice_failed": "It did not; it is tried again, later each time, for a day.",
+    "notice_refused": "It wants none (410): that one is not tried again.",
+    "notice_given_up": "Nobody took it for a day.",
+    "notice_broke": "An attempt failed in a way that nobody foresaw: a defect, please report `error` and `where`.",
+    "notices_not_read": "The ledger did not say what is to be told; it is asked again.",
     "library": "A warning of a library.",
 }

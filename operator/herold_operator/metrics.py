@@ -19,6 +19,18 @@ WATCH_AGE = Metric(
     "Since the watch that was silent longest showed life (an event or a bookmark); 0 where nothing is watched.",
 )
 EVENTS = Metric("herold_operator_events_total", "counter", "Kubernetes Events by what became of them.", ("end",))
+NOTICES = Metric(
+    "herold_operator_notices_total",
+    "counter",
+    "Posts of notices to teams by their end: `delivered`, `failed` (tried again), `refused` (410), `given_up` (after a "
+    "day).",
+    ("end",),
+)
+NOTICE_AGE = Metric(
+    "herold_operator_notice_oldest_seconds",
+    "gauge",
+    "How long the notice has waited that no receiver took for longest; 0: none waits, or this replica does not lead.",
+)
 
 # Of the one that leads; others don't have them.
 QUEUE = Metric("herold_operator_queue_length", "gauge", "Resources that wait for a visit.")
@@ -64,7 +76,7 @@ WORKERS = Metric("herold_sender_workers", "gauge", "Workers in pods of this send
 WANTED = Metric("herold_sender_workers_wanted", "gauge", "Workers that the operator asked for.", ("sender",))
 
 CATALOGUE = (
-    *(LEADING, VISITS, FAILURES, MISSED, WATCH_AGE, EVENTS),
+    *(LEADING, VISITS, FAILURES, MISSED, WATCH_AGE, EVENTS, NOTICES, NOTICE_AGE),
     *(QUEUE, AWAY, CLOCK, CAMPAIGNS, DEGRADED, RUNS_OPEN, STALLED, LATE, UNCERTAIN, REGRESSED, HOLDS, HOLD_AGE),
     *(LANE_PAUSED, DUE, WORKERS, WANTED),
     *process_metrics(),

@@ -31,6 +31,7 @@ from herold_operator.judging import Judge, Verdict
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
 from herold_operator.lookout import Lookout, backlog_of, campaign_of
+from herold_operator.notifying import Notifier
 from herold_operator.outlook import look_out
 from herold_operator.preflights import PREFLIGHT, Preflights
 from herold_operator.settings import OperatorSettings
@@ -54,6 +55,7 @@ class Reconciler:
     settings: OperatorSettings
     journal: Journal
     teller: Teller
+    notifier: Notifier
     environment: str
     health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
@@ -81,10 +83,16 @@ class Reconciler:
         self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
         self._preflights = Preflights(self.ledger, self.lookout, self._foreman)
         self._absences = Absences(
-            self.ledger, self.lookout, self.world, self.queue, self._foreman, self.teller, self.journal
+            self.ledger, self.lookout, self.world, self.queue, self._foreman, self.teller, self.notifier, self.journal
         )
         self._statuses = Statuses(
-            self.api, self.ledger, self.world, self.queue, self.teller, counts_every=self.settings.counts_every
+            self.api,
+            self.ledger,
+            self.world,
+            self.queue,
+            self.teller,
+            self.notifier,
+            counts_every=self.settings.counts_every,
         )
 
     # What happens -----------------------------------------------------------------------------------------------------

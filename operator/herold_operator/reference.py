@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from herold_operator.events import reference_lines
+from herold_operator import events, notice_body
 from herold_operator.reasons import reference_page
 from herold_operator.settings import PREFIX, OperatorSettings
 
@@ -22,9 +22,10 @@ def pages() -> dict[str, str]:
 
 
 def operator_page() -> str:
-    """Conditions and reasons, Events, settings."""
+    """Conditions and reasons, Events, notices, settings."""
     settings = settings_lines(OperatorSettings, PREFIX, {"identity": "the host's name"})
-    return "\n".join([reference_page(), *reference_lines(), "", "# Settings of the operator", "", *settings]) + "\n"
+    lines = [reference_page(), *events.reference_lines(), "", *notice_body.reference_lines()]
+    return "\n".join([*lines, "", "# Settings of the operator", "", *settings]) + "\n"
 
 
 def settings_lines(model: type[BaseModel], prefix: str, defaults: Mapping[str, str]) -> list[str]:

@@ -18,11 +18,14 @@ from herold.resources.meta import Key
 from herold.settings import Settings
 from herold_operator.api import KubernetesApi, load_configuration, resource_path
 from herold_operator.approvals import KIND as APPROVAL
+from herold_operator.courier import Courier
 from herold_operator.fleets import Fleets
 from herold_operator.health import Health
 from herold_operator.leadership import Leadership
 from herold_operator.ledger import Ledger
+from herold_operator.notifying import Notifier
 from herold_operator.pods import Platform
+from herold_operator.receivers import SECRET, Receivers
 from herold_operator.reconciler import Reconciler
 from herold_operator.settings import OperatorSettings
 from herold_operator.telling import Teller
@@ -52,8 +55,12 @@ async def operate(
     ledger = Ledger(settings, before=leadership.check)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
     teller = Teller(api, own.identity, journal, health)
+    receivers = Receivers(settings.secrets_dir / SECRET if settings.secrets_dir is not None else None, journal)
+    courier = Courier(ledger, receivers, journal, health)
+    notifier = Notifier(ledger, receivers, settings.environment, courier.wake)
+    courier.swept = notifier.forget
     world = World(settings.shared_namespace)
-    reconciler = Reconciler(api, ledger, world, fleets, own, journal, teller, settings.environment, health)
+    reconciler = Reconciler(api, ledger, world, fleets, own, journal, teller, notifier, settings.environment, health)
     reconciler.queue.takes = False
 
     def happened(what: str | None, item: dict[str, Any]) -> None:
@@ -76,7 +83,7 @@ async def operate(
         others = (
             _resync(reconciler, own, journal, watched=watched),
             _until(stop),
-            _lead(reconciler, own, journal, leading, stop),
+            _lead(reconciler, courier, own, journal, leading, stop),
         )
         tasks = [asyncio.create_task(each) for each in others]
         done, _ = await asyncio.wait({watching, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,17 +110,23 @@ async def _until(event: asyncio.Event) -> None:
 
 
 async def _lead(
-    reconciler: Reconciler, own: OperatorSettings, journal: Journal, leading: asyncio.Event, stop: asyncio.Event
+    reconciler: Reconciler,
+    courier: Courier,
+    own: OperatorSettings,
+    journal: Journal,
+    leading: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     """Wait for the Lease, then work for ever. A watch may lag behind what the leader before saw and did: a brake that
     is not known yet would be taken off again. So all is listed once more before anything is judged."""
     await leading.wait()
     reconciler.health.lead()
+    courier.receivers.refresh()  # whoever is to be told is known before anything is looked at
     reconciler.queue.takes = True
     await asyncio.gather(_list_all(reconciler, journal, stop), _look(reconciler))
     reconciler.look_through()
     async with asyncio.TaskGroup() as group:
-        for each in (_tick(reconciler, own), reconciler.serve(), reconciler.teller.serve()):
+        for each in (_tick(reconciler, own), reconciler.serve(), reconciler.teller.serve(), courier.serve()):
             group.create_task(each)
 
 

@@ -23,6 +23,7 @@ from herold_operator.judging import Verdict
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Ledger
 from herold_operator.newer import keep_unknown
+from herold_operator.notifying import Notifier
 from herold_operator.telling import Teller
 from herold_operator.world import World
 
@@ -41,6 +42,7 @@ class Statuses:
     world: World
     queue: KeyedQueue[Key]
     teller: Teller
+    notifier: Notifier
     counts_every: float
     _written: dict[Key, float] = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ class Statuses:
         """Of a campaign."""
         before = seen.status
         status = keep_unknown(build_status(seen), before, CampaignStatus)
+        await self.notifier.attend(item, seen, status)
         if _lasting(status) == _lasting(before):
             if _numbers(status) == _numbers(before):
                 return

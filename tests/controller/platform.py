@@ -26,6 +26,7 @@ from herold.resources import Campaign, ContactSchema, MessageTemplate, Segment, 
 from herold.resources.meta import API_VERSION
 from herold.resources.resolved import ResolvedCampaign
 from herold.settings import Settings
+from herold_operator.receivers import SECRET
 from parts.campaigns import small_campaign
 from parts.jobs import Node, node_in
 from parts.kubernetes import ROOT, SERVICE_ACCOUNT, Answer, ApiServer, wait_for
@@ -75,6 +76,7 @@ class Platform:
     operators: list[Operator] = field(default_factory=list)
     api_port: int | None = None  # of a proxy on the way of operators to the API
     ledger_url: str = ""  # the same, to the ledger
+    secrets: Path | None = None  # what a pod of the operator has mounted
 
     def operator(self, **settings: str) -> Operator:
         """Start one. Its settings are those of a fast test, `HEROLD_OPERATOR_` before each."""
@@ -90,12 +92,24 @@ class Platform:
             "HEROLD_OPERATOR_TICK": "0.2",
             "HEROLD_OPERATOR_COUNTS_EVERY": "1",
         }
+        if self.secrets is not None:
+            environ["HEROLD_SECRETS_DIR"] = str(self.secrets)
         environ |= {f"HEROLD_OPERATOR_{name.upper()}": value for name, value in settings.items()}
         path = self.folder / f"operator-{number}.log"
         with path.open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "herold_operator"], env=environ, stdout=log, stderr=log)
         self.operators.append(Operator(process, path))
         return self.operators[-1]
+
+    def declare_receiver(self, content: Object, name: str = TEAM) -> None:
+        """As the Secret `herold-webhooks` has it: exchanged at once, as a kubelet does."""
+        self.secrets = self.folder / "secrets"
+        for folder in ("herold-key", SECRET):
+            (self.secrets / folder).mkdir(parents=True, exist_ok=True)
+        (self.secrets / "herold-key" / "key").write_bytes(KEY)
+        fresh = self.secrets / SECRET / f".{name}"
+        fresh.write_text(json.dumps(content))
+        fresh.replace(self.secrets / SECRET / f"{name}.json")
 
     def apply(self, *items: Object) -> None:
         """`kubectl apply`."""

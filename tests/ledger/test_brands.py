@@ -14,6 +14,7 @@ from herold.ledger.database import Connection
 from herold.ledger.holds import hold, release
 from herold.ledger.leases import others, take
 from herold.ledger.logins import grant_login, revoke_login
+from herold.ledger.notices import Notice, put_notices
 from herold.ledger.roles import BUILDER, CONTACTS, OPERATOR, READER, WORKER, Role
 from herold.ledger.runs import start_run
 from herold.ledger.senders import fault_lane, sync_sender
@@ -36,7 +37,7 @@ COUNTS = (
     | dict.fromkeys(("run_counts",), _OF_RUN)
     | dict.fromkeys(("consent", "consent_current"), _OF_SUBJECT)
 )
-PEOPLE = ("contact", "endpoint", "event", "purchase", "suppression", "worker", "hold")
+PEOPLE = ("contact", "endpoint", "event", "purchase", "suppression", "worker", "hold", "told", "notice")
 
 
 def count(connection: Connection, query: str, *values: object) -> int:
@@ -62,6 +63,7 @@ def filled(owner: Connection, url: str) -> TwoBrands:
         "SELECT 'Build', namespace, name, 2, '', resolved, 'test' FROM run"
     )
     hold(owner, "Domain", "slow.example", reason="test", actor="test")
+    put_notices(owner, "campaigns-shop", "hello", None, {}, [Notice("1", "campaign.started", "{}")])
     for table, query in COUNTS.items():
         for brand in (SHOP, TRAVEL):
             assert count(owner, query.format(table=table), brand), (table, brand)

@@ -15,6 +15,7 @@ from parts.logins import logged_in, login
 
 QUEUE = {"sender", "sender_day", "lane", "run", "run_zone", "chunk", "retry", "send_window", "tally", "run_counts"}
 NOTES = {"worker", "hold", "audit", "task"}
+TOLD = {"told", "notice"}
 PEOPLE = {"contact", "endpoint", "event", "purchase", "consent_subject", "consent_current", "suppression"}
 WHOSE = {"migration", "installation"}
 # By role and verb: the tables that it may touch at all. Everything else is refused.
@@ -28,10 +29,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DELETE": {"sender_day"},
     },
     "operator": {
-        "SELECT": WHOSE | QUEUE | NOTES,
-        "INSERT": {"sender", "lane", "sender_day", "hold", "audit", "task"},
-        "UPDATE": {"sender", "lane", "sender_day", "run", "hold", "task"},
-        "DELETE": {"sender_day", "task"},
+        "SELECT": WHOSE | QUEUE | NOTES | TOLD,
+        "INSERT": {"sender", "lane", "sender_day", "hold", "audit", "task"} | TOLD,
+        "UPDATE": {"sender", "lane", "sender_day", "run", "hold", "task"} | TOLD,
+        "DELETE": {"sender_day", "task"} | TOLD,
     },
     "reader": {
         "SELECT": WHOSE | PEOPLE | QUEUE | NOTES | {"delivery", "outcome"},
@@ -88,7 +89,7 @@ def is_allowed(connection: Connection, statement: str) -> bool:
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: str(role.name))
 def test_a_role_touches_its_own_tables_and_no_others(any_connection: Connection, role: Role) -> None:
     known = columns(any_connection)
-    assert PEOPLE | QUEUE | NOTES | WHOSE | {"consent", "delivery", "outcome", "brand_role"} == set(known)
+    assert PEOPLE | QUEUE | NOTES | TOLD | WHOSE | {"consent", "delivery", "outcome", "brand_role"} == set(known)
     with logged_in(any_connection, role) as connection:
         for verb in ("SELECT", "INSERT", "UPDATE", "DELETE"):
             done = {
@@ -157,6 +158,8 @@ REFUSED = [
     (OPERATOR, "DELETE FROM hold"),
     (OPERATOR, "UPDATE audit SET actor = 'somebody else'"),
     (OPERATOR, "DELETE FROM audit"),
+    (OPERATOR, "UPDATE notice SET body = '{}'"),
+    (READER, "SELECT body FROM notice"),
     # A reader writes a brake and what it read.
     (READER, "UPDATE run SET suspended = false"),
     (READER, "UPDATE hold SET released_at = now()"),

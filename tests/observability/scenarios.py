@@ -203,6 +203,27 @@ ALERTS = (
         {f"herold_hold_oldest_seconds{{{LEADER}}}": "0 90000"},
     )
     .is_quiet("an afternoon", 1, {f"herold_hold_oldest_seconds{{{LEADER}}}": "0 14400"}),
+    _Both("HeroldNoticesLate")
+    .fires(
+        "a receiver that is gone",
+        5,
+        "A team's webhook does not take what it is told.",
+        {f"herold_operator_notice_oldest_seconds{{{LEADER}}}": "3500+60x10"},
+    )
+    .fires(
+        "one that wants none",
+        10,
+        "A team's webhook does not take what it is told.",
+        {f'herold_operator_notices_total{{{LEADER},end="refused"}}': "0x5 1x10"},
+    )
+    .is_quiet(
+        "one that was away for a while",
+        5,
+        {
+            f"herold_operator_notice_oldest_seconds{{{LEADER}}}": "0 600 1200 0x10",
+            f'herold_operator_notices_total{{{LEADER},end="failed"}}': "0+5x10",
+        },
+    ),
     _Both("HeroldWatchStale")
     .fires(
         "silent for three minutes and 20 seconds",

@@ -18,6 +18,7 @@ MIGRATIONS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (1, "the ledger", ("schema.sql", "functions.sql")),
     (2, "tasks, and runs that are built side by side", ("tasks.sql", "months.sql")),
     (3, "brands, and what a worker may do", ("brands.sql", "workers.sql")),
+    (4, "notices", ("notices.sql",)),
 )
 SCHEMA_VERSION = MIGRATIONS[-1][0]
 

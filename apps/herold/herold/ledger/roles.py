@@ -97,7 +97,7 @@ BUILDER = Role(
 )
 OPERATOR = Role(
     "operator",
-    "brakes, starts, senders, counts",
+    "brakes, starts, senders, counts; tells teams",
     "read people, who got what, or replies of servers; change a run's books; accept a ledger that went backwards",
     (
         *_ALL,
@@ -110,6 +110,10 @@ OPERATOR = Role(
         "SELECT, INSERT (kind, namespace, name, occurrence, digest, resolved, suspended, requested_by), "
         "UPDATE (digest, turn, resolved, suspended, requested_by, requested_at, started_at, finished_at, outcome), "
         "DELETE ON task",
+        # Who is told what: nothing of it is about a person.
+        "SELECT, INSERT (namespace, name, facts), UPDATE (facts, changed_at), DELETE ON told",
+        "SELECT, INSERT (id, namespace, name, type, body), UPDATE (attempts, next_try_at, settled_at, outcome), "
+        "DELETE ON notice",
         _HOLD,
         _AUDIT,
     ),
