@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from controller.platform import TEAM, Object, Operator, Platform, approval, intent_digest, world
+from herold.planning.draft import make_draft
+from herold.resources.catalogue import load
 from parts.jobs import is_over
 from parts.kubernetes import ROOT, Answer, served, wait_for
 
@@ -81,6 +83,20 @@ def missing(platform: Platform, campaign: Object, *words: str) -> None:
         return found["reason"] == "ApprovalMissing" and all(each in found["message"] for each in words)
 
     wait_for(f"ApprovalMissing {words}", said)
+
+
+def test_the_operator_computes_the_very_digest_of_the_plan(platform: Platform, tmp_path: Path) -> None:
+    """The API server writes defaults out, sorts fields and adds its own: the examples come out the same."""
+    (tmp_path / "approval-above").write_text("0")
+    platform.operator(policy_dir=str(tmp_path))
+    catalogue = load([ROOT / "gitops" / "campaigns" / "test"], shared_namespace="campaigns-shared")
+    platform.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "campaigns-club"}})
+    platform.apply(*(document.value for document in catalogue.documents.values()))
+    campaigns = catalogue.campaigns()
+    assert len(campaigns) == 3
+    for campaign in campaigns:
+        draft = make_draft(catalogue.resolved(campaign), now=datetime.now(UTC))
+        missing(platform, catalogue.documents[campaign.key].value, f"intentDigest: sha256:{draft.intent_digest},")
 
 
 def test_another_content_or_another_bound_takes_another_approval(platform: Platform, start: Start) -> None:

@@ -22,6 +22,7 @@ from parts.campaigns import SHARED, small_campaign
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FILES = Path("gitops", "campaigns")
+APPROVALS = Path("gitops", "approvals")
 Object = dict[str, Any]
 
 
@@ -69,7 +70,7 @@ class Repository:
         return read_branch(
             self.folder,
             revisions or f"{self.base}..HEAD",
-            [self.folder / FILES],
+            [self.folder / FILES, self.folder / APPROVALS],
             shared_namespace=SHARED,
             environment="test",
             checks=(check_templates,),

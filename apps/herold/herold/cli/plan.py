@@ -24,7 +24,7 @@ from herold.cli.command import as_format, command, with_campaign
     type=click.Path(path_type=Path),
     multiple=True,
     help="File or folder with the campaign and all that it names; may be repeated.  "
-    "[default with --changed: gitops/campaigns]",
+    "[default with --changed: gitops/campaigns and gitops/approvals]",
 )
 @click.option("--changed", metavar="BASE..HEAD", help="Plan every campaign that differs between two Git revisions.")
 @click.option("--against", metavar="REVISION", help="Compare with a Git revision of the same files.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from herold.planning.review import Review
     from herold.settings import Settings
 
-FILES = Path("gitops", "campaigns")
+FILES = (Path("gitops", "campaigns"), Path("gitops", "approvals"))
 
 
 def plan_changed(
@@ -37,7 +37,7 @@ def plan_changed(
     branch = read_branch(
         Path.cwd(),
         revisions,
-        paths or (FILES,),
+        paths or FILES,
         shared_namespace=settings.shared_namespace,
         environment=settings.environment,
         checks=(check_templates,),

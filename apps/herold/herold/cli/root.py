@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from herold.cli.approve import approve
 from herold.cli.brakes import resume, stop, suspend
 from herold.cli.command import Group, command
 from herold.cli.completion import script
@@ -50,7 +51,7 @@ def completion(shell: str) -> None:
 
 
 for each in (
-    *(validate, plan, send_test, run, worker, status, report),
+    *(validate, plan, approve, send_test, run, worker, status, report),
     *(suspend, resume, stop, hold, lane, deliveries, explain, contacts, demo, ledger, task, completion),
 ):
     herold.add_command(each)

@@ -14,6 +14,7 @@ from herold.errors import Mistake
 from herold.planning.changes import field_changes, text_diffs
 from herold.planning.revision import Files, earlier_versions, files_at, merge_base
 from herold.policies import Denial, Policies, denials, environment_of, request_for
+from herold.resources.approval import CampaignApproval
 from herold.resources.campaign import Campaign
 from herold.resources.catalogue import Catalogue, Check, survey_texts
 from herold.resources.meta import Key
@@ -21,6 +22,8 @@ from herold.resources.references import links
 from herold.resources.resolved import ResolvedCampaign
 
 What = Literal["Added", "Edited", "Affected", "Deleted", "Broken"]
+# The API server's rule of shape, which speaks of two versions.
+EDITED = Denial("CampaignApproval", "spec: an approval is never edited. Add another, under a name of its own")
 _MOST_HISTORIES = 500  # files whose history is looked at
 
 
@@ -29,7 +32,8 @@ class CampaignChange:
     """`before` and `after` are None where the campaign is not there, or has mistakes.
 
     `causes`: what it names that changed. `denials`: of policies, for what is applied; `later`: what they would say when
-    it is no longer suspended. `returned`: every file behind the change is as it once was.
+    it is no longer suspended. `returned`: every file behind the change is as it once was. `approvals`: those that name
+    it; `old_approvals`: names of those that were there before.
     """
 
     environment: str
@@ -41,6 +45,8 @@ class CampaignChange:
     denials: tuple[Denial, ...] = ()
     later: tuple[Denial, ...] = ()
     returned: bool = False
+    approvals: tuple[CampaignApproval, ...] = ()
+    old_approvals: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +122,13 @@ def read_branch(
 
 @dataclass(frozen=True, slots=True)
 class _World:
-    """The resources of one environment at one revision. `broken`: keys with mistakes, in themselves or in files."""
+    """The resources of one environment at one revision. `broken`: keys with mistakes, in themselves or in files;
+    `approvals`: those without any, by the campaign that they name."""
 
     catalogue: Catalogue
     mistakes: tuple[Mistake, ...]
     broken: frozenset[Key]
+    approvals: Mapping[Key, tuple[CampaignApproval, ...]]
 
     @property
     def campaigns(self) -> list[Key]:
@@ -171,7 +179,12 @@ def _world(texts: Mapping[str, str], shared_namespace: str, checks: Sequence[Che
         above = [place for place in starts.get(mistake.file, ()) if place[0] <= mistake.line]
         if above:
             broken.add(max(above)[1])
-    return _World(catalogue, mistakes, frozenset(broken))
+    approvals: dict[Key, tuple[CampaignApproval, ...]] = {}
+    for key, each in sorted(catalogue.resources.items()):
+        if isinstance(each, CampaignApproval) and key not in broken:
+            campaign = (Campaign.__name__, key[1], each.spec.campaign)
+            approvals[campaign] = (*approvals.get(campaign, ()), each)
+    return _World(catalogue, mistakes, frozenset(broken), approvals)
 
 
 class _Comparison:
@@ -236,6 +249,8 @@ class _Comparison:
                 self._denials(key) if key in touched else (),
                 self._denied(after.campaign.model_copy(update={"spec": resume})) if after.campaign.spec.suspend else (),
                 bool(files) and files <= self._returned,
+                self._after.approvals.get(key, ()),
+                frozenset(each.metadata.name for each in self._before.approvals.get(key, ())),
             )
         ]
 
@@ -263,6 +278,8 @@ class _Comparison:
     def _denials(self, key: Key) -> tuple[Denial, ...]:
         resource = self._after.catalogue.resources.get(key)
         old = self._before.catalogue.resources.get(key)
+        if isinstance(resource, CampaignApproval) and isinstance(old, CampaignApproval) and old.spec != resource.spec:
+            return (EDITED,)
         if resource is None or self._policies is None:
             return ()
         return denials(self._policies, self._environment, request_for(resource, old))

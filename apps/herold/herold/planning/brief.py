@@ -36,7 +36,9 @@ def as_review_text(review: Review) -> str:
 
 def _wrapped(words: str, index: int) -> list[str]:
     first = "  " if index else ""
-    return textwrap.wrap(one_line(words, 2_000), _WIDTH, initial_indent=first, subsequent_indent="    ")
+    return textwrap.wrap(
+        one_line(words, 2_000), _WIDTH, initial_indent=first, subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 def as_review_json(review: Review) -> str:
@@ -60,6 +62,7 @@ def as_review_json(review: Review) -> str:
                 "inShort": in_short(entry),
                 "intentDigest": entry.told.intent_digest if entry.told is not None else None,
                 "notes": entry.notes,
+                "approval": entry.wanted,
             }
             for entry in review.entries
         ],

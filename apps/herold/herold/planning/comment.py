@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from herold.errors import Mistake
+from herold.planning.approving import wanted_lines
 from herold.planning.branch import What
-from herold.planning.markdown import escaped, joined, table, told_parts, violation_lines
+from herold.planning.markdown import escaped, fenced, joined, table, told_parts, violation_lines
 from herold.planning.privacy import LEAST
 from herold.planning.review import Entry, Review, Verdict
 from herold.planning.words import number
@@ -126,7 +127,7 @@ def _section(entry: Entry, parts: Sequence[Sequence[str]]) -> str:
 
 
 def _whole(entry: Entry) -> list[list[str]]:
-    parts = [*_causes(entry), violation_lines(entry.notes)]
+    parts = [*_causes(entry), violation_lines(entry.notes), *_wanted(entry)]
     if entry.told is not None:
         first, *others = told_parts(entry.told)
         return [first, *parts, *others]
@@ -142,6 +143,14 @@ def _short(entry: Entry) -> list[list[str]]:
     texts = [f"{escaped(each.part)} in {escaped(each.locale)}" for each in (told.against.texts if told.against else ())]
     changed = ", ".join([*fields, *texts[:_MOST_FIELDS]])
     return [[f"**{escaped(told.headline)}**"], *parts, [f"Changed: {changed}"] if changed else []]
+
+
+def _wanted(entry: Entry) -> list[list[str]]:
+    """The file that is missing, ready to be copied; it is all ours, but for names that have no markup in them."""
+    if entry.wanted is None:
+        return []
+    title = f"An approver adds `{entry.wanted.file}`, with name and reason:"
+    return [[title], fenced(wanted_lines(entry.wanted), "yaml")]
 
 
 def _causes(entry: Entry) -> list[list[str]]:

@@ -85,11 +85,12 @@ def _against(against: Against | None, change: Sequence[str]) -> list[str]:
     if fields := field_table(against):
         lines += ["", *fields]
     for diff in against.texts:
-        lines += ["", f"{escaped(diff.part)} in {escaped(diff.locale)}:", "", *_fenced(diff.lines, "diff")]
+        lines += ["", f"{escaped(diff.part)} in {escaped(diff.locale)}:", "", *fenced(diff.lines, "diff")]
     return lines
 
 
-def _fenced(lines: Sequence[str], language: str) -> list[str]:
+def fenced(lines: Sequence[str], language: str) -> list[str]:
+    """Lines as they are, whatever stands in them."""
     longest = max((len(found) for line in lines for found in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}{language}", *lines, fence]
@@ -119,7 +120,7 @@ def _samples(samples: Sequence[Sample]) -> list[str]:
             [
                 f"**{escaped(each.subject)}** — {escaped(each.preheader)}",
                 "",
-                *_fenced(each.text.rstrip("\n").split("\n"), "text"),
+                *fenced(each.text.rstrip("\n").split("\n"), "text"),
             ],
         )
     return lines

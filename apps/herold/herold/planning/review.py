@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
+from herold.planning.approving import Decision, Wanted, decide
 from herold.planning.branch import Branch, CampaignChange
 from herold.planning.plan import Violation
 from herold.planning.telling import Told
-from herold.planning.words import number, people
 from herold.policies import Denial
 
 # A run exists: what is edited now is not obeyed any more, or comes too late.
@@ -36,12 +36,16 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One campaign. `notes`: why the verdict is what it is, errors first. `told`: its plan, if it has one."""
+    """One campaign. `notes`: why the verdict is what it is, errors first. `told`: its plan, if it has one.
+
+    `wanted`: the approval that is missing.
+    """
 
     change: CampaignChange
     verdict: Verdict
     notes: tuple[Violation, ...]
     told: Told | None
+    wanted: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def review_branch(
     `open_runs`: by (environment, campaign), how the run stands that a deletion would pause.
     """
     entries = [
-        _entry(change, plans(change), approval_above.get(change.environment), open_runs, counted)
+        _entry(change, plans(change), decide(change, approval_above.get(change.environment), now), open_runs, counted)
         for change in branch.changes
     ]
     notes = tuple(_notes(branch))
@@ -90,7 +94,7 @@ def review_branch(
 def _entry(
     change: CampaignChange,
     told: Told | None,
-    approval_above: int | None,
+    approval: Decision,
     open_runs: Mapping[tuple[str, str], str],
     counted: tuple[str, ...],
 ) -> Entry:
@@ -111,13 +115,13 @@ def _entry(
         )
         told = replace(told, violations=())
     notes += planned
-    approval = _approval(change, approval_above)
-    if approval is not None:
-        notes.append(approval)
-    verdict = Verdict.NEEDS_APPROVAL if approval is not None else Verdict.FINE
+    if approval.note is not None:
+        notes.append(approval.note)
+    verdict = Verdict.NEEDS_APPROVAL if approval.wanted is not None else Verdict.FINE
     if any(note.severity == "error" for note in notes):
         verdict = Verdict.REFUSED
-    return Entry(change, verdict, tuple(sorted(notes, key=lambda note: note.severity != "error")), told)
+    notes.sort(key=lambda note: note.severity != "error")
+    return Entry(change, verdict, tuple(notes), told, approval.wanted)
 
 
 def _counts(violation: Violation, change: CampaignChange, all_: tuple[Violation, ...]) -> bool:
@@ -129,26 +133,6 @@ def _counts(violation: Violation, change: CampaignChange, all_: tuple[Violation,
     if violation.reason == "StartMissed":
         return change.before is None or change.before.campaign.spec.schedule != spec.schedule
     return True
-
-
-def _approval(change: CampaignChange, above: int | None) -> Violation | None:
-    if above is None or change.after is None or change.returned:
-        return None
-    spec = change.after.campaign.spec
-    most = spec.audience.max_recipients
-    if spec.suspend or spec.mode == "Proof" or most <= above:
-        return None
-    if change.before is not None:
-        old = change.before.campaign.spec
-        same = change.before.intent_digest() == change.after.intent_digest()
-        if same and old.suspend == spec.suspend:
-            return None
-    return Violation(
-        "warning",
-        "NeedsApproval",
-        f"It may go to {people(most)}, and more than {number(above)} take a second person in {change.environment}.",
-        "Ask an approver to look at this plan, or lower spec.audience.maxRecipients.",
-    )
 
 
 def _deleted(run: str | None, *, counted: bool) -> Violation:

@@ -12,14 +12,14 @@ from herold.resources.catalogue import Check
 from herold.resources.declared import Declared
 from herold.resources.meta import Key
 
-_FOLDER = "campaigns"
+_FOLDERS = ("campaigns", "approvals")
 
 
 def environment_of(file: str, otherwise: str) -> str:
-    """The environment that a file is for: gitops/campaigns/<environment>/…"""
+    """The environment that a file is for: gitops/campaigns/<environment>/…, gitops/approvals/<environment>/…"""
     parts = PurePath(file).parts
     for above, below in pairwise(parts):
-        if above == _FOLDER and below in ENVIRONMENTS:
+        if above in _FOLDERS and below in ENVIRONMENTS:
             return below
     return otherwise
 

@@ -78,10 +78,15 @@ def approval_name(resolved: ResolvedCampaign) -> str:
     return f"{name[: 62 - _SHORT].rstrip('-')}-{resolved.intent_digest()[:_SHORT]}"
 
 
-def approval_file(resolved: ResolvedCampaign, environment: str) -> str:
-    """Where it belongs, below the root of the repository."""
+def approval_path(resolved: ResolvedCampaign, environment: str, name: str) -> str:
+    """Where an approval of that name belongs, below `gitops`."""
     team = resolved.campaign.metadata.namespace.removeprefix(_TEAM)
-    return f"gitops/approvals/{environment}/{team}/{approval_name(resolved)}.yaml"
+    return f"approvals/{environment}/{team}/{name}.yaml"
+
+
+def approval_file(resolved: ResolvedCampaign, environment: str) -> str:
+    """The same from the root of the repository, of a first approval."""
+    return f"gitops/{approval_path(resolved, environment, approval_name(resolved))}"
 
 
 def _until(approval: CampaignApproval) -> datetime | None:
