@@ -31,11 +31,17 @@ def find_troubles(campaign: Mapping[str, Any]) -> tuple[Trouble, ...]:
     if stated and any(each.get("observedGeneration", 0) < metadata.get("generation", 0) for each in stated):
         found.append(_unseen("The operator has not looked at the newest edit yet; what follows is of the one before."))
     for each in stated:
-        wanted = _WANTED.get(each["type"])
-        if wanted is not None and each["status"] != wanted and each["reason"] != Reason.NOT_ACCEPTED:
+        if _is_trouble(each):
             do = _do(each["reason"]).replace("NAME", f"{name} -n {namespace}")
             found.append(Trouble(each["type"], each["reason"], each["lastTransitionTime"], each["message"], do))
     return tuple(found)
+
+
+def _is_trouble(condition: Mapping[str, Any]) -> bool:
+    if condition["reason"] == Reason.APPROVAL_MISSING:
+        return True  # any other campaign without a run waits for its time, or says why elsewhere
+    wanted = _WANTED.get(condition["type"])
+    return wanted is not None and condition["status"] != wanted and condition["reason"] != Reason.NOT_ACCEPTED
 
 
 def _unseen(message: str) -> Trouble:

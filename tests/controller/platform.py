@@ -76,6 +76,7 @@ class Platform:
     operators: list[Operator] = field(default_factory=list)
     api_port: int | None = None  # of a proxy on the way of operators to the API
     ledger_url: str = ""  # the same, to the ledger
+    always: dict[str, str] = field(default_factory=dict)  # settings of every operator
     secrets: Path | None = None  # what a pod of the operator has mounted
 
     def operator(self, **settings: str) -> Operator:
@@ -94,7 +95,7 @@ class Platform:
         }
         if self.secrets is not None:
             environ["HEROLD_SECRETS_DIR"] = str(self.secrets)
-        environ |= {f"HEROLD_OPERATOR_{name.upper()}": value for name, value in settings.items()}
+        environ |= {f"HEROLD_OPERATOR_{name.upper()}": value for name, value in (self.always | settings).items()}
         path = self.folder / f"operator-{number}.log"
         with path.open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "herold_operator"], env=environ, stdout=log, stderr=log)
@@ -267,6 +268,17 @@ def approval(resources: list[Object], *, name: str = "yes", **overrides: Any) ->
         "metadata": {"name": name, "namespace": TEAM},
         "spec": spec,
     }
+
+
+def bounded(campaign: Object, most: int) -> Object:
+    """The same for so many people at most."""
+    audience = {**campaign["spec"]["audience"], "maxRecipients": most}
+    return {**campaign, "spec": {**campaign["spec"], "audience": audience}}
+
+
+def builds(platform: Platform) -> list[Any]:
+    """Requests for an audience that somebody would still carry out."""
+    return platform.connection.execute("SELECT id FROM task WHERE kind = 'Build' AND finished_at IS NULL").fetchall()
 
 
 def world(**overrides: Any) -> list[Object]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.platform import TEAM, Object, Operator, Platform, approval, intent_digest, world
+from controller.platform import TEAM, Object, Operator, Platform, approval, bounded, builds, intent_digest, world
 from herold.planning.draft import make_draft
 from herold.resources.catalogue import load
 from parts.jobs import is_over
@@ -36,11 +36,7 @@ def start(platform: Platform, tmp_path: Path) -> Start:
 def five(**overrides: Any) -> list[Object]:
     """A campaign that may go to five people; it is the last."""
     resources = world(**overrides)
-    return [*resources[:-1], with_bound(resources[-1], 5)]
-
-
-def with_bound(campaign: Object, most: int) -> Object:
-    return with_spec(campaign, audience={**campaign["spec"]["audience"], "maxRecipients": most})
+    return [*resources[:-1], bounded(resources[-1], 5)]
 
 
 def with_spec(campaign: Object, **fields: Any) -> Object:
@@ -67,6 +63,37 @@ def test_nothing_starts_until_a_second_person_approved_this_very_content(platfor
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert [run.planned for run in platform.runs()] == [5]
     assert {each["reason"] for each in platform.told(campaign)} >= {"ApprovalMissing", "Approved", "AudienceFrozen"}
+
+
+PEOPLE_OF_A_TEAM = ("campaign-viewer", "campaign-operator", "campaign-auditor", "view", "edit", "admin")
+
+
+@pytest.mark.parametrize("role", PEOPLE_OF_A_TEAM)
+def test_nobody_of_a_team_makes_changes_or_takes_away_an_approval_by_hand(platform: Platform, role: str) -> None:
+    for item in yaml.safe_load_all((ROOT / "operator" / "deploy" / "campaign-roles.yaml").read_text()):
+        platform.api.apply(item)
+    binding = {
+        **{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding"},
+        "metadata": {"name": f"anna-{role}", "namespace": TEAM},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"anna-{role}"}],
+    }
+    platform.api.apply(binding)
+
+    def may(verb: str, resource: str = "campaignapprovals") -> bool:
+        attributes = {"group": "herold.dev", "resource": resource, "namespace": TEAM, "verb": verb}
+        review = {
+            **{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"},
+            "spec": {"user": f"anna-{role}", "resourceAttributes": attributes},
+        }
+        answer = platform.api.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
+
+    known = {"view": "list", "edit": "list", "admin": "list", "campaign-viewer": "list", "campaign-operator": "patch"}
+    if role in known:  # the roles are known, and their sums made, once they allow what they are for
+        wait_for("the role", lambda: may(known[role], "campaigns"))
+    changes = ("create", "update", "patch", "delete", "deletecollection")
+    assert [verb for verb in changes if may(verb)] == []
 
 
 def later(**overrides: Any) -> list[Object]:
@@ -116,9 +143,9 @@ def test_another_content_or_another_bound_takes_another_approval(platform: Platf
     platform.apply(approval(edited, name="again"))
     platform.wait_reason(campaign, "Planned", "Scheduled")
 
-    platform.apply(with_bound(campaign, 6))
+    platform.apply(bounded(campaign, 6))
     missing(platform, campaign, "It may go to 6 people", "changed since")
-    platform.apply(with_bound(campaign, 3))
+    platform.apply(bounded(campaign, 3))
     platform.wait_reason(campaign, "Planned", "Scheduled")
 
 
@@ -154,7 +181,7 @@ def test_an_audience_that_is_being_built_is_withdrawn_with_its_approval_whoever_
     platform.api.delete(approval(resources))
     start()
     missing(platform, campaign, "Nobody has approved it.")
-    wait_for("the request to be taken back", lambda: unfinished(platform) == [])
+    wait_for("the request to be taken back", lambda: builds(platform) == [])
     platform.node.may_run = lambda pod: None
     wait_for("the Job to end", lambda: all(is_over(each) for each in platform.node.jobs()))
     assert platform.runs() == []
@@ -164,11 +191,6 @@ def test_an_audience_that_is_being_built_is_withdrawn_with_its_approval_whoever_
     assert len(platform.runs()) == 1
 
 
-def unfinished(platform: Platform) -> list[Any]:
-    """Requests of the ledger that somebody would still do."""
-    return platform.connection.execute("SELECT id FROM task WHERE kind = 'Build' AND finished_at IS NULL").fetchall()
-
-
 def test_what_was_started_stays_started(platform: Platform, start: Start) -> None:
     first = start()
     resources = five(campaign={"suspend": True})
@@ -176,7 +198,7 @@ def test_what_was_started_stays_started(platform: Platform, start: Start) -> Non
     platform.apply(*resources, approval(resources))
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.delete(approval(resources))
-    platform.apply(with_bound(with_spec(campaign, suspend=True), 6))
+    platform.apply(bounded(with_spec(campaign, suspend=True), 6))
     platform.wait_reason(campaign, "Degraded", "FrozenFieldChanged")
     first.stop(signal.SIGKILL)
     start()
@@ -200,7 +222,7 @@ def test_a_suspended_campaign_is_not_built_either_for_it_may_go_on(platform: Pla
 def test_proofs_and_small_campaigns_take_nobody(platform: Platform, start: Start) -> None:
     start()
     resources = five(sender={"seeds": [{"address": "seed@shop.example", "locale": "en"}]}, campaign={"mode": "Proof"})
-    few = with_bound({**world()[-1], "metadata": {"name": "few", "namespace": TEAM}}, 3)
+    few = bounded({**world()[-1], "metadata": {"name": "few", "namespace": TEAM}}, 3)
     platform.apply(*resources, few)
     platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
     platform.wait_reason(few, "Degraded", "TooManyRecipients")  # three were allowed, and there are five
@@ -211,7 +233,7 @@ def test_an_approved_audience_is_never_greater_than_the_bound_that_was_approved(
 ) -> None:
     start()
     resources = world()
-    resources = [*resources[:-1], with_bound(resources[-1], 4)]
+    resources = [*resources[:-1], bounded(resources[-1], 4)]
     platform.apply(*resources, approval(resources))
     platform.wait_reason(resources[-1], "Degraded", "TooManyRecipients")
     assert platform.runs() == []
@@ -266,7 +288,7 @@ def test_where_the_kind_is_not_installed_yet_small_campaigns_go_out_and_others_w
 ) -> None:
     operator = start()
     resources = five()
-    small = with_bound({**resources[-1], "metadata": {"name": "small", "namespace": TEAM}}, 3)
+    small = bounded({**resources[-1], "metadata": {"name": "small", "namespace": TEAM}}, 3)
     platform.apply(*resources, small)
     missing(platform, resources[-1], "The kind CampaignApproval is not installed")
     platform.wait_reason(small, "Degraded", "TooManyRecipients")

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from controller.platform import Platform
-from controller.rig import Rig, rig_on, running
+from controller.platform import Platform, approval, bounded, builds, world
+from controller.rig import PEOPLE, Rig, rig_on, running
 from herold.processes.embedded import EmbeddedServer
 from parts.api_proxy import Point
+from parts.jobs import is_over
+from parts.kubernetes import wait_for
 
 POINTS: tuple[Point, ...] = ("before", "answered")
 
@@ -69,6 +72,51 @@ def test_a_chain_of_operators_each_killed_at_its_first_write_carries_a_campaign_
     rig.check(campaign)
     print(f"\n{rig.kills} operators were killed")
     assert rig.kills >= 5
+
+
+@pytest.fixture
+def asking(platform: Platform, tmp_path: Path) -> None:
+    """More than three people take an approval, whichever operator is asked."""
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "approval-above").write_text("3")
+    platform.always["policy_dir"] = str(folder)
+
+
+@pytest.mark.usefixtures("asking")
+@pytest.mark.parametrize("point", POINTS)
+def test_a_chain_of_killed_operators_starts_nothing_that_nobody_approved_or_somebody_took_back(
+    rig: Rig, point: Point
+) -> None:
+    platform, node = rig.platform, rig.platform.node
+    every = 1 if point == "answered" else 2
+    *others, campaign = world(port=rig.sink.port)
+    resources = [*others, bounded(campaign, 5)]
+    campaign = resources[-1]
+
+    def again() -> None:
+        rig.kill()
+        rig.api.stop_at_soon(again, point, every)
+
+    rig.api.stop_at(again, point, every)
+    platform.apply(*resources)
+    platform.wait_reason(campaign, "Planned", "ApprovalMissing", 90)
+    node.may_run = lambda pod: {"phase": "Pending"}
+    platform.apply(approval(resources))
+    platform.wait_reason(campaign, "Planned", "Building", 90)
+    platform.api.delete(approval(resources))
+    platform.wait_reason(campaign, "Planned", "ApprovalMissing", 90)
+    wait_for("the request to be taken back", lambda: builds(platform) == [], 90)
+    node.may_run = lambda pod: None
+    wait_for("its Job to end", lambda: all(is_over(each) for each in node.jobs()), 90)
+    assert platform.runs() == []
+    platform.apply(approval(resources, name="after-all"))
+    platform.wait_reason(campaign, "Completed", "EverybodySettled", 90)
+    rig.api.forget_stops()
+    print(f"\n{rig.kills} operators were killed")
+    assert rig.kills >= 5
+    assert [(run.planned, run.sent) for run in platform.runs()] == [(5, 5)]
+    assert Counter(to for _, to in rig.sink.accepted()) == Counter(PEOPLE)
 
 
 @pytest.mark.chaos

@@ -137,6 +137,26 @@ def test_status_reads_the_cluster_and_names_who_holds_it(platform: Platform, peo
     assert re.search(r"workers of (campaigns-shared/|the shared sender )shop-newsletter: [01] asked for, 0 ready", text)
 
 
+def test_a_campaign_that_waits_for_an_approval_says_which_file_is_missing() -> None:
+    file = "gitops/approvals/test/shop/spring-sale-7b72bd23.yaml"
+    message = f"It may go to 60,000 people, and more than 50,000 take a second person. To do: an approver adds {file}."
+    item = campaign(
+        state="Unapproved",
+        observedGeneration=1,
+        conditions=[
+            stated("Valid", "True", "Accepted", "right"),
+            stated("Planned", "False", "ApprovalMissing", message),
+            stated("Degraded", "False", "AsExpected", "fine"),
+        ],
+    )
+    text = screen(item)
+    assert "campaigns-shop/spring-sale: Unapproved" in text
+    assert "Planned: ApprovalMissing" in text
+    assert file in text
+    item["status"]["conditions"][1] = stated("Planned", "False", "NotPlanned", "There is no run.")
+    assert "Planned" not in screen(item)
+
+
 def test_those_that_need_somebody_stand_first(platform: Platform, people: dict[str, Hand]) -> None:
     platform.operator()
     for name in ("a-fine", "b-held", "c-fine"):
