@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from herold.errors import InvalidInput
-from herold.message.compose import CannotRender
+from herold.message.compose import CannotRender, wire
 from herold.message.source import TemplateMistake, read_template, template_mistakes
 from herold.message.warnings import warnings
 from herold.resources.resolved import ResolvedCampaign
 from message.letters import composer, contents, declared, recipient
+from message.reader import check_wire
 
 
 def page(inner: str, head: str = "") -> str:
@@ -449,3 +450,12 @@ def test_whatever_is_accepted_can_not_be_broken_by_a_value(fragments: list[str],
     assert Seen(mine).shape() == Seen(usual).shape()
     assert mine.count("<") == usual.count("<")
     assert mine.count('"') == usual.count('"')
+
+
+def test_a_part_that_ends_with_a_statement_still_ends_its_last_line() -> None:
+    """A relay, and our own guard before it, take no message whose last line has no end."""
+    text = "Hello\n{% if contact.vip == true %}Thank you{% endif %}\n"
+    letters = composer(declared(contents=contents(text, mjml=page(f"<mj-raw>{text}</mj-raw>"))))
+    for vip in (True, False):
+        check_wire(wire(letters.compose(recipient(vip=vip))))
+        assert letters.template.content(None).render({"vip": vip}, "https://shop.example/u").text.endswith("\r\n")

@@ -111,6 +111,8 @@ class CompiledContent:
             raise CannotRender(self._why(error, values), self.locale, part) from None
         if part == _SUBJECT:
             text = " ".join(text.split())
+        elif not text.endswith("\r\n"):
+            text += "\r\n"  # the renderer drops the line break after a statement, the last one too
         if len(text) > (MAX_SUBJECT if part == _SUBJECT else MAX_PART):
             raise CannotRender("it is too long", self.locale, part)
         return text
