@@ -9,7 +9,7 @@ export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster campaigns preflight plugin observability failures gitops,tests/e2e/e2e_$(name).py)
 
-.PHONY: help demo plan plan-comment test lint format generate chaos bench lock ci clean up gitops down status inbox e2e preview compliance models
+.PHONY: help demo plan plan-comment proof proof-comment test lint format generate chaos bench lock ci clean up gitops down status inbox e2e preview compliance models
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,7 +41,29 @@ plan: $(VENV)/.installed ## What a branch changes in gitops/campaigns (BASE=orig
 	echo $$code > build/plan/code; test $$code = 0 -o $$code = 6
 
 plan-comment: ## Put build/plan/comment.md on the pull request PULL=, over the one before (needs gh)
-	@gh pr comment "$(PULL)" --edit-last --create-if-none --body-file build/plan/comment.md
+	$(call comment,plan)
+
+# What is sent and how is for the branch that it goes into, here as well: code, seeds, relay.
+proof: $(VENV)/.installed ## Send what a branch changes to the seeds of its senders (BASE=, HEAD= or PULL=, AGAIN=1)
+	@mkdir -p build/proof && rm -f build/proof/comment.md
+	@case "$${PULL:-}" in *[!0-9]*) echo "PULL= is the number of a pull request"; exit 2;; esac; \
+		head="$${HEAD:-HEAD}"; \
+		if [ -n "$${PULL:-}" ]; then head="refs/pull/$$PULL"; git fetch --quiet origin "+pull/$$PULL/head:$$head"; fi; \
+		code=0; $(BIN)/herold proof --changed "$${BASE:-origin/main}...$$head" $${AGAIN:+--again} \
+		-o markdown --output build/proof/comment.md || code=$$?; \
+		if [ -f build/proof/comment.md ]; then cat build/proof/comment.md; fi; exit $$code
+
+proof-comment: ## Put build/proof/comment.md on the pull request PULL=, over the one before (needs gh)
+	$(call comment,proof)
+
+# The plan and the proof are two comments of one author: each is known by its first line.
+COMMENTER ?= github-actions[bot]
+define comment
+@ours='.user.login == "$(COMMENTER)" and (.body | startswith("<!-- herold $(1) -->"))'; \
+	id=$$(gh api --paginate "repos/{owner}/{repo}/issues/$$PULL/comments" --jq ".[] | select($$ours) | .id" | tail -n 1); \
+	if [ -n "$$id" ]; then how=PATCH where="comments/$$id"; else how=POST where="$$PULL/comments"; fi; \
+	gh api --silent --method "$$how" "repos/{owner}/{repo}/issues/$$where" --field body=@build/$(1)/comment.md
+endef
 
 test: $(VENV)/.installed ## Run the tests that need nothing but Python (no root, no Docker)
 	@$(BIN)/pytest -n 2 -m "not chaos and not bench" $(ARGS)

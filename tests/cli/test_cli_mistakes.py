@@ -54,7 +54,7 @@ def test_every_mistake_of_every_file_is_named_and_nothing_starts(world: World) -
         ["validate", str(world.files)],
         ["run", "hello", "--files", str(world.files), "--now", "--yes"],
         ["plan", "hello", "--files", str(world.files)],
-        ["send-test", "hello", "--files", str(world.files)],
+        ["proof", "hello", "--files", str(world.files)],
     ):
         said = world.herold(*arguments)
         assert said.code == 3, said

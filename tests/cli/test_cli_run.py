@@ -1,4 +1,4 @@
-"""`herold run` and `herold send-test`, with real workers, a real ledger and a real relay."""
+"""`herold run`, with real workers, a real ledger and a real relay."""
 
 from __future__ import annotations
 
@@ -137,29 +137,3 @@ def test_a_stopped_run_reaches_nobody_else(world: World, tmp_path: Path) -> None
         again = world.herold("run", "hello", "--files", str(world.files), "--yes", "--workers", "1")
         assert again.code == 4
         assert sink.accepted() == []
-
-
-def test_a_proof_brings_every_locale_to_the_seeds_and_leaves_the_campaign_alone(world: World, tmp_path: Path) -> None:
-    mailbox = tmp_path / "inbox"
-    with smtp_sink(tmp_path / "accepted.log", "--mailbox", str(mailbox)) as sink:
-        everybody = declared(world, sink, 3)
-        said = world.must("send-test", "hello", "--files", str(world.files))
-        assert [recipient for _, recipient in sink.accepted()] == ["anna@team.example"] * 2
-        bodies = mailbox.read_text()
-        assert "Subject: Hello" in bodies
-        assert "Subject: Witaj" in bodies
-        assert "pl, to all seeds" in said.out
-        world.must("send-test", "hello", "--files", str(world.files))
-        assert len(sink.accepted()) == 4
-        world.must("run", "hello", "--files", str(world.files), *NOW)
-        assert sorted(recipient for _, recipient in sink.accepted()[4:]) == sorted(everybody)
-
-
-def test_a_sender_without_seeds_can_not_prove_anything(world: World) -> None:
-    world.declare(hello(sender={"seeds": []}))
-    before = world.trace()
-    said = world.herold("send-test", "hello", "--files", str(world.files))
-    assert said.code == 3
-    assert "seeds" in said.err
-    assert "SenderProfile-shop-newsletter.yaml" in said.err
-    assert world.trace() == before

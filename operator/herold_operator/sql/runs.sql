@@ -1,4 +1,4 @@
--- Runs that may have changed since: open ones, new ones, those closed lately. Proofs of `send-test` are not campaigns'.
+-- Runs that may have changed since: open ones, new ones, those closed lately. Those of `herold proof` are not campaigns'.
 SELECT ru.id, ru.namespace, ru.name, ru.occurrence, ru.state, ru.suspended, ru.stopped_at, ru.intent_digest,
        ru.created_at, ru.started_at, ru.closed_at, ru.start_by, ru.left_out,
        c.planned, c.sent, c.deferred, c.failed, c.suppressed, c.skipped, c.uncertain, c.waiting,

@@ -100,6 +100,19 @@ def with_files(function: Function) -> Function:
     )(function)
 
 
+def with_files_or_changed(function: Function) -> Function:
+    """`--files`, of one campaign or of a branch."""
+    return click.option(
+        "-f",
+        "--files",
+        "paths",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="File or folder with the campaign and all that it names; may be repeated.  "
+        "[default with --changed: gitops/campaigns and gitops/approvals]",
+    )(function)
+
+
 def with_policies(function: Function) -> Function:
     """`--policies` and `--no-policies`: by which rules resources are judged."""
     without = click.option("--no-policies", is_flag=True, help="Don't ask policies.")

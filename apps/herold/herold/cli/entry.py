@@ -36,7 +36,7 @@ MEANINGS = {
     ExitCode.USAGE: "The command line is wrong: an unknown command, option or value.",
     ExitCode.INVALID: "The input is wrong (every mistake is named), or what was asked for does not exist.",
     ExitCode.REFUSED: "A guard said no, or nobody confirmed: nothing was done, a person decides. "
-    "The plan of a branch: it must not be merged as it is.",
+    "The plan of a branch: it must not be merged as it is. A proof: some of it was taken by no inbox.",
     ExitCode.TEMPORARY: "Something outside did not answer: the same command may succeed later.",
     ExitCode.NEEDS_APPROVAL: "The plan of a branch is right, and a second person must approve it before it is merged.",
     ExitCode.INTERRUPTED: "Interrupted by Ctrl-C or SIGTERM; what was begun was finished and recorded.",

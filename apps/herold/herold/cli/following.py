@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -67,8 +68,9 @@ def crew(settings: Settings, url: str, *, workers: int, slots: int) -> Iterator[
         yield Crew(members, url, log)
 
 
-def follow(crew: Crew, run_id: int, interrupt: Interrupt) -> None:
-    """Show how far a run is, and keep its workers alive, until it closes or somebody interrupts.
+def follow(crew: Crew, run_id: int, interrupt: Interrupt, *, until: float = math.inf) -> None:
+    """Show how far a run is, and keep its workers alive, until it closes, somebody interrupts, or it is `until`
+    (monotonic).
 
     Raises Refused when workers must not send (LedgerRegressed, WorkerRefused).
     """
@@ -81,6 +83,8 @@ def follow(crew: Crew, run_id: int, interrupt: Interrupt) -> None:
                 progress.show(run, time.monotonic())
                 if run.state == "Closed":
                     return
+            if time.monotonic() >= until:
+                return
             _check(crew)
             crew.fleet.keep()
             _sleep(interrupt)

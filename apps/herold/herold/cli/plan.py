@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from herold.cli.command import as_format, command, with_campaign
+from herold.cli.command import as_format, command, with_campaign, with_files_or_changed
 
 
 @command(
@@ -17,15 +17,7 @@ from herold.cli.command import as_format, command, with_campaign
     "herold plan --changed main..HEAD -o markdown --output comment.md --page plan.html",
 )
 @with_campaign(required=False)
-@click.option(
-    "-f",
-    "--files",
-    "paths",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="File or folder with the campaign and all that it names; may be repeated.  "
-    "[default with --changed: gitops/campaigns and gitops/approvals]",
-)
+@with_files_or_changed
 @click.option("--changed", metavar="BASE..HEAD", help="Plan every campaign that differs between two Git revisions.")
 @click.option("--against", metavar="REVISION", help="Compare with a Git revision of the same files.")
 @click.option("--sample", is_flag=True, help="Estimate from some of the people: quick, with an interval.")

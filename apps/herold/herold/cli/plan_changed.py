@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from herold.planning.branch import Branch
     from herold.planning.numbers import Numbers
     from herold.planning.review import Review
+    from herold.policies import Policies
     from herold.settings import Settings
 
 FILES = (Path("gitops", "campaigns"), Path("gitops", "approvals"))
@@ -23,10 +24,9 @@ def plan_changed(
 ) -> None:
     """Write it in `format_`, and as a page too where one is asked for. Ends with the exit code of the verdict."""
     from herold.cli.entry import ExitCode
-    from herold.cli.files import check_templates, load_policies
+    from herold.cli.files import load_policies
     from herold.cli.output import note, write_file
     from herold.planning.artefact import as_artefact
-    from herold.planning.branch import read_branch
     from herold.planning.brief import as_review_json, as_review_text
     from herold.planning.comment import as_comment
     from herold.planning.review import Verdict, review_branch
@@ -34,15 +34,7 @@ def plan_changed(
 
     settings = read_settings()
     rules = load_policies(policies)
-    branch = read_branch(
-        Path.cwd(),
-        revisions,
-        paths or FILES,
-        shared_namespace=settings.shared_namespace,
-        environment=settings.environment,
-        checks=(check_templates,),
-        policies=rules,
-    )
+    branch = read_changed(settings, revisions, paths, rules)
     above = {name: int(rules.parameter(name, "approval-above")) for name in rules.parameters} if rules else {}
     with _numbers(settings, branch) as numbers:
         review: Review = review_branch(
@@ -67,6 +59,24 @@ def plan_changed(
     if review.verdict in codes:
         note(f"{review.verdict.words.lower()}: see the plan")
         raise click.exceptions.Exit(codes[review.verdict])
+
+
+def read_changed(
+    settings: Settings, revisions: str, paths: tuple[Path, ...], policies: Policies | None = None
+) -> Branch:
+    """What a branch changes below `paths`, from Git. Raises NotFound."""
+    from herold.cli.files import check_templates
+    from herold.planning.branch import read_branch
+
+    return read_branch(
+        Path.cwd(),
+        revisions,
+        paths or FILES,
+        shared_namespace=settings.shared_namespace,
+        environment=settings.environment,
+        checks=(check_templates,),
+        policies=policies,
+    )
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from herold.cli.hold import hold
 from herold.cli.lane import lane
 from herold.cli.ledger import ledger
 from herold.cli.plan import plan
+from herold.cli.proof import proof
 from herold.cli.report import report
 from herold.cli.run import run
-from herold.cli.send_test import send_test
 from herold.cli.status import status
 from herold.cli.task import task
 from herold.cli.validate import validate
@@ -51,7 +51,7 @@ def completion(shell: str) -> None:
 
 
 for each in (
-    *(validate, plan, approve, send_test, run, worker, status, report),
+    *(validate, plan, approve, proof, run, worker, status, report),
     *(suspend, resume, stop, hold, lane, deliveries, explain, contacts, demo, ledger, task, completion),
 ):
     herold.add_command(each)

@@ -46,7 +46,7 @@ def freeze_seeds(
     connection: Connection, run_id: int, resolved: ResolvedCampaign, lane: int, key: bytes
 ) -> dict[str, int]:
     """A proof goes to the sender's seed addresses, which are contacts of their own and in no audience."""
-    seeds = {normalise(seed.address): seed.locale for seed in resolved.sender.spec.seeds}
+    seeds = {normalise(seed.address): seed.locale for seed in resolved.seeds}
     for position, (address, locale) in enumerate(seeds.items(), start=1):
         hashed = address_hash(key, address)
         contact = one(connection, "SELECT seed_contact(%s, %s, %s, %s)", (address, hashed, domain_of(address), locale))[

@@ -73,6 +73,10 @@ class Composer:
         self._date = DateLine(clock)
         base = sender.unsubscribe_url
         self._unsubscribe = base if base.endswith(("/", "=")) else f"{base}/"
+        if resolved.campaign.spec.mode == "Proof":
+            # No token begins so (`identity.parse_token`): whoever tries the link of a proof unsubscribes nobody.
+            self._unsubscribe += "proof-"
+        self._proof = resolved.proof
         self._domain = sender.from_.address.rpartition("@")[2]
         self._return_path = sender.return_path_domain
 
@@ -85,10 +89,13 @@ class Composer:
 
         Raises CannotRender, which concerns this recipient alone.
         """
-        content = self.template.content(recipient.locale)
+        locale, attributes = recipient.locale, recipient.attributes
+        if self._proof is not None:  # to a seed, as somebody else will read it
+            locale, attributes = self._proof.locale, self._proof.attributes
+        content = self.template.content(locale)
         identity = self._identities.of(recipient.position)
         unsubscribe = self._unsubscribe + identity.token
-        rendered = content.render(recipient.attributes, unsubscribe)
+        rendered = content.render(attributes, unsubscribe)
         content_type, encoding, body = _body(content, rendered, identity.boundary)
         to = recipient.address.encode("ascii")
         fields = Fields(

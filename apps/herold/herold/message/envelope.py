@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from herold.message.mime import mailbox, unfolded
 from herold.message.values import clean
-from herold.resources.resolved import ResolvedCampaign
+from herold.resources.resolved import PROOF, ResolvedCampaign
 
 # The order of `Header.signed`. Each stands twice in `h=` (oversigned, RFC 6376 8.15), whether the message has it or
 # not: nobody can add one and keep the signature.
@@ -57,6 +57,7 @@ class Header:
             + _literal(b"Reply-To", reply)
             + b"Subject: %s\r\n%s"
             + _literal(b"Feedback-ID", feedback.encode())
+            + _literal(b"X-Herold-Proof", _proof(resolved))
             + b"MIME-Version: 1.0\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n"
         )
         self._signed = (
@@ -101,6 +102,16 @@ class Header:
             fields.content_type,
             fields.encoding,
         )
+
+
+def _proof(resolved: ResolvedCampaign) -> bytes:
+    """By which a proof is known, by people and by filters; b"" for all other mail."""
+    if resolved.campaign.spec.mode != "Proof":
+        return b""
+    proof, name = resolved.proof, resolved.name.removesuffix(PROOF)
+    if proof is None:
+        return name.encode()
+    return f"{name};\r\n locale={proof.locale};\r\n intent=sha256:{proof.intent}".encode()
 
 
 def _literal(name: bytes, value: bytes, colon: bytes = b": ") -> bytes:

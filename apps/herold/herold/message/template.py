@@ -14,10 +14,11 @@ from herold.message.mime import TextEncoder, folded
 from herold.message.source import CompiledSource, TemplateMistake, read_template
 from herold.message.values import Names, chosen, clean, typed
 from herold.resources.contact_schema import ContactSchema
-from herold.resources.resolved import ResolvedCampaign
+from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.template import MessageTemplate
 
 FUEL = 100_000  # steps of the renderer; a message takes some hundreds
+PROOF_MARK = "[Proof] "  # before the subject
 MAX_SUBJECT = 998  # characters
 MAX_PART = 2_000_000  # characters of a part; relays take messages of 10 MB and more
 _SUBJECT, _TEXT, _HTML = "subject", "text", "html"
@@ -40,6 +41,7 @@ class Constants:
     sender_address: str
     postal_address: str
     campaign_name: str
+    mark: str = ""  # before the subject
 
     @classmethod
     def of(cls, resolved: ResolvedCampaign) -> Constants:
@@ -55,7 +57,9 @@ class Constants:
             clean(sender.from_.name),
             sender.from_.address,
             clean(sender.postal_address),
-            resolved.campaign.metadata.name,
+            # A proof reads as the campaign will.
+            resolved.campaign.metadata.name.removesuffix(PROOF),
+            PROOF_MARK if resolved.campaign.spec.mode == "Proof" else "",
         )
 
 
@@ -76,7 +80,7 @@ class CompiledContent:
         self.references = source.references
         self._names = names
         self._environment = environment = _environment(locale, constants)
-        parts = {_SUBJECT: source.subject, _TEXT: source.text, _HTML: source.html}
+        parts = {_SUBJECT: constants.mark + source.subject, _TEXT: source.text, _HTML: source.html}
         for part, text in parts.items():
             if text is not None:
                 environment.add_template(part, text)
@@ -99,6 +103,13 @@ class CompiledContent:
             self._still.get(_TEXT) or self._part(_TEXT, values, unsubscribe_url),
             page,
         )
+
+    def evaluate(self, source: str, attributes: Mapping[str, object]) -> str | None:
+        """Another source of the same language, for one recipient; None where it can't be rendered for them."""
+        try:
+            return self._environment.render_str(source, contact=chosen(attributes, self._names), unsubscribe_url="")
+        except (TemplateError, ValueError, OverflowError):
+            return None
 
     def _part(self, part: str, values: Mapping[str, object], unsubscribe_url: str) -> str:
         # A link of our own (scalars.URL_PATTERN) needs its `&` escaped; the renderer would escape each `/` too.

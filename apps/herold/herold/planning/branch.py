@@ -20,6 +20,7 @@ from herold.resources.catalogue import Catalogue, Check, survey_texts
 from herold.resources.meta import Key
 from herold.resources.references import links
 from herold.resources.resolved import ResolvedCampaign
+from herold.resources.sender import SenderProfile
 
 What = Literal["Added", "Edited", "Affected", "Deleted", "Broken"]
 # The API server's rule of shape, which speaks of two versions.
@@ -33,7 +34,8 @@ class CampaignChange:
 
     `causes`: what it names that changed. `denials`: of policies, for what is applied; `later`: what they would say when
     it is no longer suspended. `returned`: every file behind the change is as it once was. `approvals`: those that name
-    it; `old_approvals`: names of those that were there before.
+    it; `old_approvals`: names of those that were there before. `sender`: its SenderProfile as BASE has it; None where
+    BASE has none without mistakes.
     """
 
     environment: str
@@ -47,6 +49,7 @@ class CampaignChange:
     returned: bool = False
     approvals: tuple[CampaignApproval, ...] = ()
     old_approvals: frozenset[str] = frozenset()
+    sender: SenderProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,11 @@ class _World:
             return None
         return self.catalogue.resolved(campaign)
 
+    def sender(self, key: Key) -> SenderProfile | None:
+        """One without mistakes."""
+        found = self.catalogue.resources.get(key)
+        return found if isinstance(found, SenderProfile) and key not in self.broken else None
+
     def file(self, key: Key) -> str:
         return self.catalogue.documents[key].file
 
@@ -251,6 +259,7 @@ class _Comparison:
                 bool(files) and files <= self._returned,
                 self._after.approvals.get(key, ()),
                 frozenset(each.metadata.name for each in self._before.approvals.get(key, ())),
+                self._before.sender(after.sender.key),
             )
         ]
 

@@ -42,7 +42,9 @@ def as_comment(review: Review) -> str:
             [MARK, f"## Plan of {escaped(first.revisions)}"],
             [f"{_ICONS[review.verdict]} **{review.verdict.words}.** {escaped(first.changes)}"],
             [escaped(first.numbers)],
-            within(_mistakes(review.branch.mistakes), _OTHER_PARTS, "- and {} more: `herold validate` names them all"),
+            within(
+                mistake_lines(review.branch.mistakes), _OTHER_PARTS, "- and {} more: `herold validate` names them all"
+            ),
             within(violation_lines(review.notes), _OTHER_PARTS, "- and {} more"),
             within(_overview(review.entries), _OVERVIEW, "\nand {} more campaigns"),
             within(_others(review), _OTHER_PARTS, "\nand {} more resources"),
@@ -183,7 +185,8 @@ def in_short(entry: Entry, most: int = 160) -> str:
     return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
-def _mistakes(mistakes: Sequence[Mistake]) -> list[str]:
+def mistake_lines(mistakes: Sequence[Mistake]) -> list[str]:
+    """One entry each: where, what, and in italics what to do."""
     return [
         f"- ❌ **Mistake** {escaped(place(each))}: {escaped(each.message)}"
         + (f" *{escaped(each.fix)}*" if each.fix else "")

@@ -64,6 +64,11 @@ def look_ahead(ledger: OpenLedger, resolved: ResolvedCampaign, settings: Setting
     return {"findings": [asdict(each) for each in findings], "people": people}
 
 
+def look_at_sender(resolved: ResolvedCampaign, settings: Settings) -> list[Finding]:
+    """What is wrong with the keys and the relay of its sender, as they are seen from this machine."""
+    return [*_keys(resolved, settings)[1], *_route(resolved, settings, 0)]
+
+
 def _ledger(connection: Connection, settings: Settings) -> Iterator[Finding]:
     try:
         check_durability(connection, settings)
@@ -117,14 +122,7 @@ def _real_people(plan: Plan) -> Iterator[Finding]:
 
 def _messages(resolved: ResolvedCampaign, settings: Settings, now: datetime) -> tuple[list[int], list[Finding]]:
     """How long signed messages are, in bytes, and what is wrong with the keys."""
-    findings: list[Finding] = []
-    signer = None
-    try:
-        signer = DkimSigner(read_dkim_keys(resolved.sender, settings.secrets_dir))
-    except InvalidInput as error:
-        findings = _mistakes("DkimKeyUnusable", error, "put an RSA key there")
-    except Refused as error:
-        findings = [_refused(error, "set HEROLD_SECRETS_DIR")]
+    signer, findings = _keys(resolved, settings)
     lengths = []
     try:
         composer = sample_composer(resolved, now)
@@ -139,6 +137,15 @@ def _messages(resolved: ResolvedCampaign, settings: Settings, now: datetime) -> 
                 continue  # the same
             lengths.append(len(wire(composed, signer.sign(composed) if signer else b"")))
     return lengths, findings
+
+
+def _keys(resolved: ResolvedCampaign, settings: Settings) -> tuple[DkimSigner | None, list[Finding]]:
+    try:
+        return DkimSigner(read_dkim_keys(resolved.sender, settings.secrets_dir)), []
+    except InvalidInput as error:
+        return None, _mistakes("DkimKeyUnusable", error, "put an RSA key there")
+    except Refused as error:
+        return None, [_refused(error, "set HEROLD_SECRETS_DIR")]
 
 
 def _route(resolved: ResolvedCampaign, settings: Settings, length: int) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from herold.resources.campaign import Campaign
 from herold.resources.contact_schema import ContactSchema
 from herold.resources.meta import Reference, Resource
 from herold.resources.segment import Segment
-from herold.resources.sender import SenderProfile
+from herold.resources.sender import Seed, SenderProfile
 from herold.resources.template import MessageTemplate
 
 # What may change while the meaning stays: brakes and notes are not part of the intent.
@@ -24,8 +24,42 @@ PROOF = "~proof"
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What a proof shows, and in which of the sender's seeds.
+
+    `intent`: digest of the campaign that it shows. `reader`: in a few words, to whom: somebody made up, who reads
+    `locale` and whose attributes are `attributes`, as JSON values.
+    """
+
+    intent: str
+    locale: str
+    reader: str
+    attributes: Mapping[str, object]
+    seeds: tuple[Seed, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As the run keeps it; `from_json` reads it back."""
+        seeds = [seed.model_dump(mode="json", by_alias=True, exclude_none=True) for seed in self.seeds]
+        return {
+            "intent": self.intent,
+            "locale": self.locale,
+            "reader": self.reader,
+            "attributes": dict(self.attributes),
+            "seeds": seeds,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Proof:
+        """Raises pydantic.ValidationError for what a newer program pinned."""
+        return cls(**{**content, "seeds": tuple(Seed.model_validate(seed) for seed in content["seeds"])})
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedCampaign:
-    """`segments` holds every segment that is reachable from the audience, in the order of their keys."""
+    """`segments` holds every segment that is reachable from the audience, in the order of their keys.
+
+    `proof` is there only where it is a proof that was asked for before the merge.
+    """
 
     campaign: Campaign
     segments: tuple[Segment, ...]
@@ -33,6 +67,7 @@ class ResolvedCampaign:
     sender: SenderProfile
     schema: ContactSchema
     shared_namespace: str
+    proof: Proof | None = None
 
     @property
     def name(self) -> str:
@@ -44,24 +79,27 @@ class ResolvedCampaign:
         where = self.shared_namespace if reference.scope == "Shared" else namespace
         return next(s for s in self.segments if s.metadata.namespace == where and s.metadata.name == reference.name)
 
-    def as_proof(self, occurrence: int, *, locale: str | None = None) -> ResolvedCampaign:
-        """The same message to the sender's seed addresses: each in the seed's own locale, or all in `locale`."""
-        metadata, spec, sender = self.campaign.metadata, self.campaign.spec, self.sender.spec
+    @property
+    def seeds(self) -> tuple[Seed, ...]:
+        """Who gets it when it is a proof."""
+        return self.proof.seeds if self.proof is not None else tuple(self.sender.spec.seeds)
+
+    def as_proof(self, occurrence: int, proof: Proof | None = None) -> ResolvedCampaign:
+        """The same message to the sender's seed addresses: all of them, or what `proof` says."""
+        metadata, spec = self.campaign.metadata, self.campaign.spec
         campaign = self.campaign.model_copy(
             update={
-                "metadata": metadata.model_copy(update={"name": metadata.name + PROOF}),
+                "metadata": metadata.model_copy(update={"name": metadata.name.removesuffix(PROOF) + PROOF}),
                 "spec": spec.model_copy(
                     update={"mode": "Proof", "occurrence": occurrence, "suspend": False, "repeat_policy": "Allow"}
                 ),
             }
         )
-        seeds = sender.seeds if locale is None else [s.model_copy(update={"locale": locale}) for s in sender.seeds]
-        profile = self.sender.model_copy(update={"spec": sender.model_copy(update={"seeds": seeds})})
-        return replace(self, campaign=campaign, sender=profile)
+        return replace(self, campaign=campaign, proof=proof)
 
     def to_json(self) -> dict[str, Any]:
         """As the run keeps it; `from_json` reads it back."""
-        return {
+        content = {
             "campaign": _plain(self.campaign),
             "segments": [_plain(segment) for segment in self.segments],
             "template": _plain(self.template),
@@ -69,6 +107,7 @@ class ResolvedCampaign:
             "schema": _plain(self.schema),
             "sharedNamespace": self.shared_namespace,
         }
+        return content if self.proof is None else {**content, "proof": self.proof.to_json()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ResolvedCampaign:
@@ -80,6 +119,7 @@ class ResolvedCampaign:
             SenderProfile.model_validate(content["sender"]),
             ContactSchema.model_validate(content["schema"]),
             content["sharedNamespace"],
+            Proof.from_json(content["proof"]) if "proof" in content else None,
         )
 
     def intent_digest(self) -> str:

@@ -158,6 +158,7 @@ class Seed(Model):
     """An inbox of the team, for proofs."""
 
     address: Address = Field(description="The inbox.")
+    name: Name | None = Field(default=None, description="What it is called where others read: never by its address.")
     locale: Locale | None = Field(default=None, description="Locale of its proof.")
 
 
@@ -185,7 +186,7 @@ class SenderProfileSpec(Model):
         "until bounces and unsubscribes come back, nothing else may be reached.",
     )
     seeds: Annotated[list[Seed], Field(max_length=32)] = Field(
-        default_factory=list, description="Inboxes of the team, for proofs and `herold send-test`."
+        default_factory=list, description="Inboxes of the team, for proofs (`herold proof`)."
     )
     cost_per_thousand: Money = Field(default="0", description="Of messages, for the plan, in `currency`.")
     currency: Annotated[str, Field(pattern=CURRENCY_PATTERN, max_length=3)] = Field(
