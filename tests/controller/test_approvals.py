@@ -65,10 +65,11 @@ def test_nothing_starts_until_a_second_person_approved_this_very_content(platfor
     assert {each["reason"] for each in platform.told(campaign)} >= {"ApprovalMissing", "Approved", "AudienceFrozen"}
 
 
-PEOPLE_OF_A_TEAM = ("campaign-viewer", "campaign-operator", "campaign-auditor", "view", "edit", "admin")
+# What each is for. Kubernetes' own view, edit and admin are sums of these, which only a controller manager makes.
+ROLES = {"campaign-viewer": "list", "campaign-operator": "patch", "campaign-auditor": ""}
 
 
-@pytest.mark.parametrize("role", PEOPLE_OF_A_TEAM)
+@pytest.mark.parametrize("role", ROLES)
 def test_nobody_of_a_team_makes_changes_or_takes_away_an_approval_by_hand(platform: Platform, role: str) -> None:
     for item in yaml.safe_load_all((ROOT / "operator" / "deploy" / "campaign-roles.yaml").read_text()):
         platform.api.apply(item)
@@ -89,9 +90,8 @@ def test_nobody_of_a_team_makes_changes_or_takes_away_an_approval_by_hand(platfo
         answer = platform.api.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return bool(answer["status"]["allowed"])
 
-    known = {"view": "list", "edit": "list", "admin": "list", "campaign-viewer": "list", "campaign-operator": "patch"}
-    if role in known:  # the roles are known, and their sums made, once they allow what they are for
-        wait_for("the role", lambda: may(known[role], "campaigns"))
+    if ROLES[role]:  # the binding is known once it allows what it is for
+        wait_for("the role", lambda: may(ROLES[role], "campaigns"))
     changes = ("create", "update", "patch", "delete", "deletecollection")
     assert [verb for verb in changes if may(verb)] == []
 
