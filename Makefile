@@ -9,7 +9,7 @@ export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster campaigns preflight plugin observability failures gitops,tests/e2e/e2e_$(name).py)
 
-.PHONY: help demo plan plan-comment proof proof-comment test lint format generate chaos bench lock ci clean up gitops down status inbox e2e preview compliance models
+.PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up gitops down status inbox e2e preview compliance models
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ define comment
 	if [ -n "$$id" ]; then how=PATCH where="comments/$$id"; else how=POST where="$$PULL/comments"; fi; \
 	gh api --silent --method "$$how" "repos/{owner}/{repo}/issues/$$where" --field body=@build/$(1)/comment.md
 endef
+
+promote: $(VENV)/.installed ## Write the image digests of FROM=test into TO=staging, as a commit; prod follows staging (DRY=1)
+	@$(BIN)/python -m herold_delivery.promote "$(FROM)" "$(TO)" $(if $(DRY),--dry-run)
 
 test: $(VENV)/.installed ## Run the tests that need nothing but Python (no root, no Docker)
 	@$(BIN)/pytest -n 2 -m "not chaos and not bench" $(ARGS)
