@@ -51,7 +51,7 @@ NOTICES: dict[NoticeType, str] = {
     NoticeType.STARTED: "Its messages go out.",
     NoticeType.HELD: "A brake is on (`reason`: `SpecSuspend`, `Held`, `LooksLikeRepeat`, `MassDeletion`, `Orphaned`).",
     NoticeType.RELEASED: "No brake is on any more.",
-    NoticeType.TROUBLE: "A person should look; `reason` is that of the condition Degraded.",
+    NoticeType.TROUBLE: "A person should look; `reason` is that of the condition Degraded, or `ApprovalMissing`.",
     NoticeType.TROUBLE_OVER: "That is over.",
     NoticeType.COMPLETED: "Everybody of the audience has a final outcome: the report.",
     NoticeType.STOPPED: "It was stopped for good and is over: the report.",

@@ -51,6 +51,9 @@ def facts_of(status: Mapping[str, Any]) -> Facts:
     end = str(status.get("state")) if status.get("state") in ENDS else ""
     said = {each["type"]: each for each in status.get("conditions", ())}
     brake, trouble = said.get(ConditionType.SUSPENDED), said.get(ConditionType.DEGRADED)
+    planned = said.get(ConditionType.PLANNED)
+    if planned is not None and planned["reason"] == Reason.APPROVAL_MISSING:
+        trouble = planned  # nothing is out of order, and yet it waits for a person
     return Facts(
         run=run.get("id", 0),
         started="startedTime" in run,
@@ -92,7 +95,7 @@ def plan_notices(told: Facts, now: Facts, about: About) -> tuple[list[Notice], F
     if now.trouble and now.trouble != after.trouble:
         again(NoticeType.TROUBLE, now.trouble)
     ahead = after.ahead
-    if about.findings is not None:
+    if about.findings is not None and not now.end:
         for each in about.findings:
             if each.key not in ahead:
                 again(NoticeType.PREFLIGHT_FOUND, each.reason, each)

@@ -68,14 +68,14 @@ def sign(keys: tuple[bytes, ...], number: str, at: int, body: bytes) -> str:
 
 
 class Poster:
-    """Posts. It follows no redirects and sends nothing that it got (no cookies); close it when done."""
+    """Posts, each within so many `seconds`. It follows no redirects and keeps no cookies; close it when done."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = POST_SECONDS) -> None:
         self._names = _Names()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=AT_ONCE, resolver=self._names),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=POST_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=seconds),
             headers={"User-Agent": "herold-operator", "Content-Type": "application/json"},
         )
 
