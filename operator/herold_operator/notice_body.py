@@ -111,18 +111,25 @@ def _clean(words: str) -> str:
 
 
 def build_notice(
-    type_: NoticeType, about: About, reason: str = "", finding: Finding | None = None, *, turn: int = 0
+    type_: NoticeType,
+    about: About,
+    reason: str = "",
+    finding: Finding | None = None,
+    *,
+    turn: int = 0,
+    is_last: bool = False,
 ) -> Notice:
-    """`turn` tells what may come again from the time before; a run starts and ends once."""
+    """`turn` tells what may come again from the time before; a run starts and ends once. `is_last`: of today."""
     run = about.run.id if about.run is not None else 0
     # A run's identity is not the resource's: one that was deleted and made again finds its run.
     whose = [about.system, about.environment, about.namespace, about.name, "" if run else about.uid, run]
     words = json.dumps([*whose, type_, reason, finding.key if finding else "", turn])
     number_ = f"msg_{hashlib.sha256(words.encode()).hexdigest()[:32]}"
+    text = _text(type_, about, reason, finding) + (_LAST if is_last else "")
     body = {
         "type": str(type_),
         "timestamp": stamp(_at(type_, about)),
-        "text": f"{about.namespace}/{about.name} ({about.environment}): {_text(type_, about, reason, finding)}",
+        "text": f"{about.namespace}/{about.name} ({about.environment}): {text}",
         "data": dict(_data(type_, about, reason, finding)),
     }
     return Notice(number_, str(type_), json.dumps(body, ensure_ascii=False, separators=(",", ":")))
@@ -195,6 +202,7 @@ def _text(type_: NoticeType, about: About, reason: str, finding: Finding | None)
             return str(type_)
 
 
+_LAST = " It comes and goes: nothing more of this is told today."
 _MEANS = {
     "Orphaned": "The Campaign was deleted while its run is open; the run pauses, and is kept.",
     "MassDeletion": "It vanished together with many others; its run waits for a person.",

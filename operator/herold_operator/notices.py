@@ -16,6 +16,8 @@ from herold_operator.reasons import ConditionType, Reason
 
 # Degraded for one of these is no news for a team: it is the platform's, or is told in another way.
 _SILENT = (Reason.AS_EXPECTED, Reason.LEDGER_UNAVAILABLE, Reason.PREFLIGHT_FOUND_TROUBLE, Reason.PREFLIGHT_FAILED)
+# Of brakes, trouble and findings of one campaign, in a day of the ledger's: what flaps floods nobody's chat.
+MOST_A_DAY = 50
 # And after its end nothing but an edit that came too late.
 _AFTER_THE_END = (Reason.ALREADY_RAN, Reason.OCCURRENCE_WENT_BACK)
 
@@ -24,7 +26,7 @@ _AFTER_THE_END = (Reason.ALREADY_RAN, Reason.OCCURRENCE_WENT_BACK)
 class Facts:
     """What of a campaign is told when it changes. `run` is the newest of which anything was told, `brake` and `trouble`
     are reasons, '' for none. `ahead` are findings, as `Finding.key` has them; `turn` grows with each notice of a thing
-    that may come again."""
+    that may come again, `spent` counts those of `day`."""
 
     run: int = 0
     started: bool = False
@@ -33,6 +35,8 @@ class Facts:
     trouble: str = ""
     ahead: tuple[str, ...] = ()
     turn: int = 0
+    day: str = ""
+    spent: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As the ledger keeps it."""
@@ -73,49 +77,51 @@ def baseline(status: Mapping[str, Any], about: About) -> Facts:
 
 
 def plan_notices(told: Facts, now: Facts, about: About) -> tuple[list[Notice], Facts]:
-    """What is news, in the order in which it is to be told, and what counts as told with it. `now.ahead` and `now.turn`
-    say nothing: `about.findings` do."""
+    """What is news, in the order in which it is to be told, and what counts as told with it. Of `now` only what
+    `facts_of` finds is asked; what lies ahead is in `about.findings`. Where too much of what comes and goes was told
+    today, that is news tomorrow, if it still is."""
     known = replace(told, run=now.run, started=False, end="") if now.run > told.run else told
+    known = _of_today(known, about)
+    current, findings = now.run == known.run, None if now.end else about.findings
+    if known.spent >= MOST_A_DAY and not now.end:
+        now, findings = replace(now, brake=known.brake, trouble=known.trouble), None
     found: list[Notice] = []
-    after, turn = known, known.turn
+    after = known
 
     def again(type_: NoticeType, reason: str = "", finding: Finding | None = None) -> None:
-        nonlocal turn
-        turn += 1
-        found.append(build_notice(type_, about, reason, finding, turn=turn))
+        nonlocal after
+        after = replace(after, turn=after.turn + 1, spent=after.spent + 1)
+        is_last = after.spent == MOST_A_DAY
+        found.append(build_notice(type_, about, reason, finding, turn=after.turn, is_last=is_last))
 
-    if after.brake and not now.brake and not now.end:
+    if known.brake and not now.brake and not now.end:
         again(NoticeType.RELEASED)
-    if after.trouble and not now.trouble and not now.end:
-        again(NoticeType.TROUBLE_OVER, after.trouble)
-    if now.run == known.run and now.started and not known.started:
+    if known.trouble and not now.trouble and not now.end:
+        again(NoticeType.TROUBLE_OVER, known.trouble)
+    if current and now.started and not known.started:
         found.append(build_notice(NoticeType.STARTED, about))
-    if now.brake and now.brake != after.brake:
+    if now.brake and now.brake != known.brake:
         again(NoticeType.HELD, now.brake)
-    if now.trouble and now.trouble != after.trouble:
+    if now.trouble and now.trouble != known.trouble:
         again(NoticeType.TROUBLE, now.trouble)
-    ahead = after.ahead
-    if about.findings is not None and not now.end:
-        for each in about.findings:
-            if each.key not in ahead:
-                again(NoticeType.PREFLIGHT_FOUND, each.reason, each)
-                ahead = (*ahead, each.key)[-MOST_FINDINGS:]
-        if ahead and not about.findings:
-            again(NoticeType.PREFLIGHT_CLEAR)
-            ahead = ()
-    if now.run == known.run and now.end and not known.end:
+    for each in findings or ():
+        if each.key not in after.ahead:
+            again(NoticeType.PREFLIGHT_FOUND, each.reason, each)
+            after = replace(after, ahead=(*after.ahead, each.key)[-MOST_FINDINGS:])
+    if findings == () and known.ahead:
+        again(NoticeType.PREFLIGHT_CLEAR)
+        after = replace(after, ahead=())
+    if current and now.end and not known.end:
         found.append(build_notice(ENDS[now.end], about))
-    current = now.run == known.run
-    after = Facts(
-        run=known.run,
-        started=known.started or (current and now.started),
-        end=known.end or (now.end if current else ""),
-        brake=now.brake,
-        trouble=now.trouble,
-        ahead=() if now.end else ahead,
-        turn=turn,
-    )
+    if current:
+        after = replace(after, started=known.started or now.started, end=known.end or now.end)
+    after = replace(after, brake=now.brake, trouble=now.trouble, ahead=() if now.end else after.ahead)
     return found, after
+
+
+def _of_today(known: Facts, about: About) -> Facts:
+    day = about.at.date().isoformat()
+    return known if known.day == day else replace(known, day=day, spent=0)
 
 
 def plan_absence_notice(told: Facts, about: About, reason: str) -> tuple[list[Notice], Facts]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from herold_operator.ledger import RunView
 from herold_operator.notice_body import ENDS, NOTICES, About, Finding, NoticeType, build_findings, reference_lines
-from herold_operator.notices import Facts, baseline, facts_of, plan_absence_notice, plan_notices
+from herold_operator.notices import MOST_A_DAY, Facts, baseline, facts_of, plan_absence_notice, plan_notices
 from herold_operator.reasons import MEANINGS, ConditionType, Reason
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -164,6 +164,24 @@ def test_a_campaign_that_is_gone_is_held_once_and_released_when_it_is_back() -> 
     assert plan_absence_notice(told, going, "Orphaned") == ([], told)
     back = facts_of(status("Sending", 7, started=True, Suspended="NotSuspended"))
     assert kinds(told, back, run=run(started_at=NOW))[0] == ["released"]
+
+
+def test_what_flaps_is_told_so_often_a_day_and_how_it_stands_the_next_day() -> None:
+    told, heard = Facts(), []
+    held = facts_of(status("Held", 7, started=True, Suspended="Held"))
+    going = facts_of(status("Sending", 7, started=True, Suspended="NotSuspended"))
+    for _ in range(MOST_A_DAY):
+        for now in (held, going):
+            notices, after = plan_notices(told, now, about(run=run(started_at=NOW)))
+            told = after if notices else told
+            heard += notices
+    assert len([each for each in heard if each.type != "campaign.started"]) == MOST_A_DAY
+    assert "nothing more of this is told today" in heard[-1].body
+    assert "nothing more" not in heard[-2].body
+    tomorrow = {"run": run(started_at=NOW), "at": NOW + timedelta(days=1)}
+    assert [each.type for each in plan_notices(told, held, about(**tomorrow))[0]] == ["campaign.held"]
+    over = facts_of(status("Completed", 7, started=True))
+    assert [each.type for each in plan_notices(told, over, about(run=run(closed_at=NOW)))[0]] == ["campaign.completed"]
 
 
 facts = st.builds(
