@@ -213,6 +213,12 @@ def test_a_relay_that_is_away_is_said_before_anything_begins(declared: World, si
     assert declared.trace() == before, "a lane that pauses would stop the mail of others"
 
 
+def test_a_relay_is_not_asked_for_what_is_there_already(declared: World, sink: SmtpSink) -> None:
+    declared.must(*proof(declared))
+    sink.process.kill()
+    assert "all of them by an earlier proof" in declared.must(*proof(declared)).out
+
+
 def test_what_no_inbox_takes_is_a_failure(world: World, tmp_path: Path) -> None:
     with smtp_sink(tmp_path / "accepted.log", "--fault", f"5.1.1={BERND.partition('@')[0]}") as sink:
         world.declare(campaign(sink))

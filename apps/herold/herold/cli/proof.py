@@ -12,6 +12,7 @@ import click
 from herold.cli.command import DurationType, as_format, command, with_actor, with_campaign, with_files_or_changed
 
 if TYPE_CHECKING:
+    from herold.ledger.counts import RunStatus
     from herold.planning.proofs import Selection
     from herold.planning.proven import Proven, Shown
     from herold.processes.ledger import OpenLedger
@@ -130,37 +131,53 @@ def _prove(
 
     if not selection.planned:
         return Proven(of, (), selection.left_out), False
-    if workers:
-        _check_senders(settings, selection)
     opened = open_for_sending if workers else open_ledger
     with opened(settings) as ledger, interruptible() as interrupt:
+        if workers:
+            _check_senders(settings, ledger, selection, again=again)
         shown = [
             (each, *_start(ledger, each, actor, again=again))
             for planned in selection.planned
             for each in planned.proofs
         ]
-        with crew(settings, ledger.url, workers=workers, slots=1) as members:
-            until = time.monotonic() + within.total_seconds()
-            for _, runs, _ in shown:
-                for run_id in runs:
+        begun = [run.run_id for run in _open_runs(ledger, [run_id for _, runs, _ in shown for run_id in runs])]
+        if begun:
+            with crew(settings, ledger.url, workers=workers, slots=1) as members:
+                until = time.monotonic() + within.total_seconds()
+                for run_id in begun:
                     follow(members, run_id, interrupt, until=until)
         told = iter([_told(ledger, *each) for each in shown])
     campaigns = tuple((planned, tuple(next(told) for _ in planned.proofs)) for planned in selection.planned)
     return Proven(of, campaigns, selection.left_out), interrupt.asked
 
 
-def _check_senders(settings: Settings, selection: Selection) -> None:
+def _check_senders(settings: Settings, ledger: OpenLedger, selection: Selection, *, again: bool) -> None:
     """A relay that refuses us would pause the mail of others too. Raises Temporary or Refused with all findings."""
     from herold.errors import Refused, Temporary
+    from herold.ledger.proofs import is_done
     from herold.processes.preflight import look_at_sender
 
-    senders = {planned.proofs[0].sender.key: planned.proofs[0] for planned in selection.planned}
+    waiting = [
+        each
+        for planned in selection.planned
+        for each in planned.proofs
+        if not is_done(ledger.connection, each, key=ledger.key, again=again)
+    ]
+    senders = {each.sender.key: each for each in waiting}
     findings = [each for resolved in senders.values() for each in look_at_sender(resolved, settings)]
     if findings:
         words = "\n".join(f"{each.message}\n    fix: {each.hint}" for each in findings)
         if all(each.what == "RelayAway" for each in findings):
             raise Temporary(words)
         raise Refused("SenderNotReady", f"nothing was sent\n{words}")
+
+
+def _open_runs(ledger: OpenLedger, runs: list[int]) -> list[RunStatus]:
+    """Those that are not over, oldest first."""
+    from herold.ledger.counts import run_status
+
+    known = run_status(ledger.connection, runs, limit=len(runs))
+    return [run for run in reversed(known) if run.state == "Open"]
 
 
 def _start(ledger: OpenLedger, resolved: ResolvedCampaign, actor: str, *, again: bool) -> tuple[list[int], int | None]:

@@ -11,6 +11,7 @@ from herold.ledger.deliveries import State
 from herold.ledger.lookup import next_occurrence
 from herold.ledger.runs import prepare_start, start_run
 from herold.resources.resolved import Proof, ResolvedCampaign
+from herold.resources.sender import Seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,21 @@ _KNOWN: LiteralString = """
     ORDER BY ru.id"""
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """`runs` that show it, oldest first; `left`: seeds that no run has."""
+
+    runs: list[int]
+    left: tuple[Seed, ...]
+    is_open: bool
+
+
+def is_done(connection: Connection, resolved: ResolvedCampaign, *, key: bytes, again: bool) -> bool:
+    """Whether nothing of it is to be sent any more."""
+    standing = _standing(connection, resolved, key, again=again)
+    return not standing.left and not standing.is_open
+
+
 def start_proof(
     connection: Connection, resolved: ResolvedCampaign, *, key: bytes, actor: str, again: bool
 ) -> tuple[list[int], int | None]:
@@ -40,24 +56,32 @@ def start_proof(
     Seeds that have it already, or are about to get it, are left out; with `again` only the latter. The occurrence of
     `resolved` is not looked at: each start has the next one.
     """
-    proof = _proof(resolved)
     prepare_start(connection, resolved)
     metadata = resolved.campaign.metadata
     with connection.transaction():
         # Whoever proves the same campaign at the same time waits here, and then finds our run.
         name = f"herold.proof {metadata.namespace}/{metadata.name}"
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
-        known = connection.execute(
-            _KNOWN, (metadata.namespace, metadata.name, proof.intent, proof.locale, proof.reader)
-        ).fetchall()
-        reached = {bytes(each) for _, is_open, hashes in known if is_open or not again for each in hashes}
-        left = tuple(seed for seed in proof.seeds if address_hash(key, normalise(seed.address)) not in reached)
-        runs = [int(row[0]) for row in known]
-        if not left:
-            return runs, None
-        wanted = resolved.as_proof(next_occurrence(connection, resolved), replace(proof, seeds=left))
+        standing = _standing(connection, resolved, key, again=again)
+        if not standing.left:
+            return standing.runs, None
+        lacking = replace(_proof(resolved), seeds=standing.left)
+        wanted = resolved.as_proof(next_occurrence(connection, resolved), lacking)
         started = start_run(connection, wanted, key=key, actor=actor, at_once=True).run_id
-        return [*runs, started], started
+        return [*standing.runs, started], started
+
+
+def _standing(connection: Connection, resolved: ResolvedCampaign, key: bytes, *, again: bool) -> _Standing:
+    proof, metadata = _proof(resolved), resolved.campaign.metadata
+    known = connection.execute(
+        _KNOWN, (metadata.namespace, metadata.name, proof.intent, proof.locale, proof.reader)
+    ).fetchall()
+    reached = {bytes(each) for _, is_open, hashes in known if is_open or not again for each in hashes}
+    return _Standing(
+        [int(run_id) for run_id, _, _ in known],
+        tuple(seed for seed in proof.seeds if address_hash(key, normalise(seed.address)) not in reached),
+        any(is_open for _, is_open, _ in known),
+    )
 
 
 _OUTCOMES: LiteralString = """
