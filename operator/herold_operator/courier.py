@@ -11,7 +11,6 @@ import asyncio
 import math
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -30,10 +29,11 @@ from herold.ledger.notices import (
 from herold_operator.health import Health
 from herold_operator.ledger import Ledger
 from herold_operator.receivers import Receivers
-from herold_operator.webhook import AT_ONCE, Answer, Delivered, Failed, Poster, Refused
+from herold_operator.shares import Shares
+from herold_operator.webhook import Answer, Delivered, Failed, Poster, Refused
 
-# Of one team: the others of AT_ONCE are for the other teams.
-AT_ONCE_EACH = 2
+# The ledger is looked at so often at most, however much is written.
+LOOK_SECONDS = 0.2
 FILES_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
@@ -58,14 +58,17 @@ class Courier:
     swept: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    _shares: Shares = field(default_factory=Shares)
     _flying: set[_Place] = field(default_factory=set)
+    _due: list[Waiting] = field(default_factory=list)  # of the last look, and not begun
     _look_at: float = 0.0
+    _looked: float = -math.inf
     _sweep_at: float = 0.0
     _some: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
         """Look at the ledger soon."""
-        self._look_at = 0.0
+        self._look_at = self._looked + LOOK_SECONDS
         self._some.set()
 
     async def serve(self) -> None:
@@ -77,28 +80,32 @@ class Courier:
                     self._some.clear()
                     if self.receivers.refresh():
                         self._look_at = self._sweep_at = 0.0
+                        self._shares.forget()
                     if self.receivers.namespaces != [] and self.clock() >= self._look_at:
-                        await self._look(group, poster)
+                        await self._look()
+                    self._begin(group, poster)
                     await self._wait()
         finally:
             await poster.close()
 
     async def _wait(self) -> None:
         """Until something is due; files are looked at every few seconds."""
+        now = self.clock()
+        pause_ends = self._shares.next_at(now) if self._due else math.inf
         try:
-            async with asyncio.timeout(min(FILES_SECONDS, max(0.0, self._look_at - self.clock()))):
+            async with asyncio.timeout(min(FILES_SECONDS, max(0.0, min(self._look_at, pause_ends) - now))):
                 await self._some.wait()
         except TimeoutError:
             return
 
-    async def _look(self, group: asyncio.TaskGroup, poster: Poster) -> None:
+    async def _look(self) -> None:
         try:
             namespaces = self.receivers.namespaces
             if self.clock() >= self._sweep_at:
                 await self.ledger.call(lambda connection: sweep_notices(connection, namespaces))
                 self._sweep_at = self.clock() + SWEEP_SECONDS
                 self.swept()
-            self._look_at = math.inf
+            self._look_at, self._looked = math.inf, self.clock()
             outbox = await self.ledger.call(lambda connection: look_at_notices(connection, namespaces))
         except HeroldError as error:
             level = "debug" if isinstance(error, Temporary) else "warning"
@@ -106,17 +113,23 @@ class Courier:
             self._look_at = self.clock() + FILES_SECONDS
             return
         self._account(outbox)
-        now, each_team = self.clock(), Counter(namespace for namespace, _ in self._flying)
-        for notice in outbox.waiting:
+        self._look_at = min([self._look_at, *(self._looked + each.wait for each in outbox.waiting if each.wait > 0)])
+        due = [each for each in outbox.waiting if each.wait == 0]
+        self._due = sorted(due, key=lambda notice: self._shares.is_failing(notice.namespace))
+
+    def _begin(self, group: asyncio.TaskGroup, poster: Poster) -> None:
+        """Post what is due and may be."""
+        left, now = [], self.clock()
+        for notice in self._due:
             place = notice.namespace, notice.name
             if place in self._flying:
-                continue  # it wakes us when it is back
-            if notice.wait > 0:
-                self._look_at = min(self._look_at, now + notice.wait)
-            elif len(self._flying) < AT_ONCE and each_team[notice.namespace] < AT_ONCE_EACH:
-                each_team[notice.namespace] += 1
-                self._flying.add(place)
-                group.create_task(self._fly(poster, notice))
+                continue  # a look finds its next one when it is back
+            if not self._shares.take(notice.namespace, now):
+                left.append(notice)
+                continue
+            self._flying.add(place)
+            group.create_task(self._fly(poster, notice))
+        self._due = left
 
     def _account(self, outbox: Outbox) -> None:
         self.health.notice_since = self.clock() - outbox.oldest if outbox.oldest else None
@@ -125,8 +138,9 @@ class Courier:
             self.journal.write("error", "notice_given_up", resource=f"{namespace}/{name}", kind=kind)
 
     async def _fly(self, poster: Poster, notice: Waiting) -> None:
+        answer: Answer | None = None
         try:
-            await self._deliver(poster, notice)
+            answer = await self._deliver(poster, notice)
         except HeroldError as error:  # the ledger: it comes again
             self.journal.write("debug", "notices_not_read", error=type(error).__name__, message=error.message[:300])
             await asyncio.sleep(FIRST_PAUSE)
@@ -135,18 +149,21 @@ class Courier:
             self.journal.write("error", "notice_broke", error=type(error).__name__, where=place_of(error))
             await asyncio.sleep(FILES_SECONDS)
         finally:
+            failed, wish = isinstance(answer, Failed), answer.wish if isinstance(answer, Failed) else 0.0
+            self._shares.give_back(notice.namespace, self.clock(), failed=failed, wish=wish)
             self._flying.discard((notice.namespace, notice.name))
             self.wake()
 
-    async def _deliver(self, poster: Poster, notice: Waiting) -> None:
+    async def _deliver(self, poster: Poster, notice: Waiting) -> Answer | None:
+        """None: it was not this one's turn any more."""
         pause = pause_after(notice.attempts, self.chance())
         if not await self.ledger.call(lambda connection: take_notice(connection, notice, pause=pause)):
-            return
+            return None
         receiver = self.receivers.of(notice.namespace)
-        if receiver is None:
-            self._say(notice, Failed(error="Unusable"))
-            return
-        answer = await poster.post(receiver, notice.id, notice.body)
+        answer: Answer = Failed(error="Unusable")
+        if receiver is not None:
+            answer = await poster.post(receiver, notice.id, notice.body)
+        self._say(notice, answer)
         if isinstance(answer, Failed):
             wish = answer.wish
             if wish > pause:
@@ -154,7 +171,7 @@ class Courier:
         else:
             end: End = "Delivered" if isinstance(answer, Delivered) else "Refused"
             await self.ledger.call(lambda connection: settle_notice(connection, notice, end))
-        self._say(notice, answer)
+        return answer
 
     def _say(self, notice: Waiting, answer: Answer) -> None:
         resource = f"{notice.namespace}/{notice.name}"

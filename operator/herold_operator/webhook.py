@@ -20,9 +20,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from herold_operator.receivers import Receiver
+from herold_operator.shares import AT_ONCE
 
 POST_SECONDS = 15.0
-AT_ONCE = 8
 _LONGEST_WISH = 3600.0
 
 

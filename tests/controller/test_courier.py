@@ -18,13 +18,14 @@ from prometheus_client import generate_latest
 from herold.journal import Journal
 from herold.ledger.database import Connection, one
 from herold.ledger.installation import adopt
-from herold.ledger.notices import Notice, put_notices
+from herold.ledger.notices import OF_EACH_AT_A_LOOK, Notice, look_at_notices, put_notices
 from herold.ledger.roles import OPERATOR
 from herold.settings import Settings
 from herold_operator.courier import FIRST_PAUSE, LONGEST_PAUSE, Courier, pause_after
 from herold_operator.health import Health
 from herold_operator.ledger import Ledger
 from herold_operator.receivers import Receivers
+from herold_operator.shares import AT_ONCE, AT_ONCE_EACH, AT_ONCE_FAILING, Shares
 from parts.kubernetes import wait_for
 from parts.logins import login
 from parts.people import KEY
@@ -190,7 +191,7 @@ def test_a_team_whose_receiver_never_answers_holds_up_no_other_team(
     office.declare(SHOP, shop.file)
     office.declare("default", club.file)
     shop.answer = lambda post: 0
-    for number in range(20):
+    for number in range(OF_EACH_AT_A_LOOK + 10):
         office.write(1, name=f"sale{number}")
     with office.at_work():
         wait_for("the slow one to be asked", lambda: len(shop.posts) == 2)
@@ -199,6 +200,49 @@ def test_a_team_whose_receiver_never_answers_holds_up_no_other_team(
         assert len(shop.posts) == 2  # of one team no more at once
         shop.answer = lambda post: 200
         shop.go_on.set()
+
+
+def test_however_much_waits_for_one_team_a_look_sees_the_others(office: PostOffice) -> None:
+    for number in range(OF_EACH_AT_A_LOOK + 10):
+        office.write(1, 2, name=f"sale{number}")
+    office.write(1, namespace=CLUB, name="news")
+    waiting = look_at_notices(office.connection, None).waiting
+    assert len(waiting) == OF_EACH_AT_A_LOOK + 1
+    assert [each.name for each in waiting[:2]] == ["sale0", "news"]
+    assert {each.id[-1] for each in waiting} == {"1"}  # each campaign's first
+    assert look_at_notices(office.connection, [CLUB]).waiting == (waiting[1],)
+
+
+def test_teams_that_take_nothing_leave_room_for_those_that_do() -> None:
+    shares = Shares()
+    dead = [f"dead{number}" for number in range(40)]
+    for each in dead:
+        assert shares.take(each, 0.0)
+        shares.give_back(each, 0.0, failed=True)
+    assert not shares.take("dead0", 1.9)
+    assert sum(shares.take(each, 2.1) for each in dead * 2) == AT_ONCE_FAILING
+    alive = [f"alive{number}" for number in range(40)]
+    assert sum(shares.take(each, 2.1) for each in alive * 3) == AT_ONCE - AT_ONCE_FAILING
+    shares.give_back("alive0", 2.1, failed=False)
+    assert [shares.take("alive0", 2.1) for _ in range(2)] == [True, False]
+    shares.forget()
+    assert shares.next_at(2.1) == float("inf")
+
+
+def test_a_team_that_takes_nothing_is_asked_less_and_less_often_and_as_before_once_it_does() -> None:
+    shares, now, pauses = Shares(), 0.0, []
+    for _ in range(7):
+        assert shares.take(SHOP, now)
+        shares.give_back(SHOP, now, failed=True)
+        pauses.append(shares.next_at(now) - now)
+        now = shares.next_at(now)
+    assert pauses == [2, 4, 8, 16, 32, 60, 60]
+    assert shares.take(SHOP, now)
+    assert not shares.take(SHOP, now)
+    shares.give_back(SHOP, now, failed=False)
+    assert [shares.take(SHOP, now) for _ in range(3)] == [True] * AT_ONCE_EACH + [False]
+    shares.give_back(SHOP, now, failed=True, wish=600.0)
+    assert shares.next_at(now) == now + 600
 
 
 def test_who_wants_none_is_not_asked_again_and_is_offered_the_next(office: PostOffice, shop: FakeReceiver) -> None:
@@ -241,9 +285,9 @@ def test_what_nobody_takes_for_a_day_is_given_up_and_the_next_is_told(office: Po
         wait_for("its age", lambda: office.health.notice_age() > 0)
         office.connection.execute("UPDATE notice SET recorded_at = now() - interval '25 hours' WHERE id = 'msg_sale1'")
         wait_for("the next", lambda: office.outcomes() == [("msg_sale1", "GivenUp"), ("msg_sale2", "Delivered")])
+        wait_for("none to wait", lambda: office.health.notice_age() == 0)
     assert [line["kind"] for line in office.lines("notice_given_up")] == ["campaign.held"]
     assert 'herold_operator_notices_total{end="given_up"} 1.0' in generate_latest(office.health.registry).decode()
-    assert office.health.notice_age() == 0
 
 
 def test_what_was_under_way_when_its_operator_died_comes_again(office: PostOffice, shop: FakeReceiver) -> None:

@@ -21,7 +21,8 @@ Facts = Mapping[str, Any]
 GIVEN_UP_AFTER = "1 day"
 KEPT = "7 days"
 TOLD_KEPT = "90 days"
-MOST_AT_A_LOOK = 200
+# However much waits for one team, the others are seen.
+OF_EACH_AT_A_LOOK, MOST_AT_A_LOOK = 20, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,15 @@ def look_at_notices(connection: Connection, namespaces: Sequence[str] | None) ->
             waiting = cursor.execute(
                 """SELECT seq, id, namespace, name, type, body, attempts,
                           greatest(0, extract(epoch FROM next_try_at - clock_timestamp()))::float8 AS wait
-                   FROM (SELECT DISTINCT ON (namespace, name) * FROM notice
-                         WHERE settled_at IS NULL AND (%(all)s OR namespace = ANY (%(namespaces)s))
-                         ORDER BY namespace, name, seq) AS first
-                   ORDER BY next_try_at LIMIT %(most)s""",
-                {"all": namespaces is None, "namespaces": list(namespaces or ()), "most": MOST_AT_A_LOOK},
+                   FROM (SELECT *, row_number() OVER (PARTITION BY namespace ORDER BY next_try_at, seq) AS place
+                         FROM (SELECT DISTINCT ON (namespace, name) * FROM notice
+                               WHERE settled_at IS NULL AND (%(all)s OR namespace = ANY (%(namespaces)s))
+                               ORDER BY namespace, name, seq) AS first) AS placed
+                   WHERE place <= %(each)s ORDER BY place, next_try_at LIMIT %(most)s""",
+                {
+                    **{"all": namespaces is None, "namespaces": list(namespaces or ())},
+                    **{"each": OF_EACH_AT_A_LOOK, "most": MOST_AT_A_LOOK},
+                },
             ).fetchall()
         oldest = one(
             connection,
