@@ -164,6 +164,24 @@ def test_killed_on_the_way_it_goes_on_and_nobody_gets_anything_twice(declared: W
     assert recipients(sink) == {ANNA: 3, BERND: 2}
 
 
+def test_interrupted_it_finishes_what_it_has_in_hand_and_the_same_command_goes_on(
+    declared: World, sink: SmtpSink
+) -> None:
+    declared.declare(campaign(sink, per_second="1"))
+    watch = sink.control.watch("dot", 2)
+    running = declared.start(*proof(declared))
+    sink.control.wait_hit(DEADLINE)
+    running.send_signal(signal.SIGINT)
+    sink.control.release(watch)
+    out, err = running.communicate(timeout=DEADLINE)
+    assert running.returncode == 130, err
+    assert "waiting" in out
+    assert "uncertain:" not in out
+    declared.declare(campaign(sink))  # at full speed; the pace is no part of the intent
+    declared.must(*proof(declared))
+    assert recipients(sink) == {ANNA: 3, BERND: 2}
+
+
 def test_seeds_are_called_by_their_names(declared: World, sink: SmtpSink) -> None:
     for format_ in ("table", "json", "markdown"):
         said = declared.must(*proof(declared, "-o", format_))

@@ -145,7 +145,8 @@ def _prove(
             with crew(settings, ledger.url, workers=workers, slots=1) as members:
                 until = time.monotonic() + within.total_seconds()
                 for run_id in begun:
-                    follow(members, run_id, interrupt, until=until)
+                    if not interrupt.asked:
+                        follow(members, run_id, interrupt, until=until)
         told = iter([_told(ledger, *each) for each in shown])
     campaigns = tuple((planned, tuple(next(told) for _ in planned.proofs)) for planned in selection.planned)
     return Proven(of, campaigns, selection.left_out), interrupt.asked
