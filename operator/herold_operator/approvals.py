@@ -19,12 +19,25 @@ THRESHOLD = "approval-above"
 
 @dataclass(slots=True)
 class Approvals:
-    """`above`: more people than this take an approval, None: nobody does. `served`: the API server has the kind."""
+    """`folder`: where the platform's parameters are mounted; `environment`: of the installation.
 
-    above: int | None = None
+    `above`: more people than this take an approval, None: nobody does. `served`: the API server has the kind.
+    """
+
+    folder: Path | None
+    environment: str
+    above: int | None = field(init=False)
     served: bool = True
     _by_campaign: dict[Key, dict[Key, CampaignApproval]] = field(default_factory=dict)
     _campaigns: dict[Key, Key] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.above = read_threshold(self.folder, self.environment)
+
+    def reread(self) -> bool:
+        """Whether the threshold is another now."""
+        before, self.above = self.above, read_threshold(self.folder, self.environment)
+        return before != self.above
 
     def learn(self, key: Key, resource: Resource | None) -> set[Key]:
         """An approval was made or changed; the campaigns that it concerns. None: its own shape is wrong, so that it
@@ -48,12 +61,15 @@ class Approvals:
             del self._by_campaign[campaign]
         return {campaign}
 
-    def judge(self, resolved: ResolvedCampaign | None, now: datetime) -> Approval:
-        """Whether a campaign takes an approval, and has one."""
+    def judge(self, resolved: ResolvedCampaign | None, now: datetime) -> tuple[Approval, str]:
+        """Whether a campaign takes an approval, and has one; while it has none, what to say of that."""
         if resolved is None:
-            return None
+            return None, ""
         known: Mapping[Key, CampaignApproval] = self._by_campaign.get(resolved.campaign.key, {})
-        return judge_approval(resolved, known.values(), above=self.above, now=now)
+        approval = judge_approval(resolved, known.values(), above=self.above, now=now)
+        if not isinstance(approval, Unapproved):
+            return approval, ""
+        return approval, explain(approval, resolved, self.environment, served=self.served)
 
 
 def read_threshold(folder: Path | None, environment: str) -> int | None:

@@ -7,9 +7,10 @@ from herold.journal import Journal
 from herold.ledger.database import Connection
 from herold.ledger.holds import hold_once, release
 from herold.ledger.intent import Started, known_run
-from herold.ledger.runs import change_run
+from herold.ledger.runs import audit, change_run
 from herold.ledger.senders import sync_sender
 from herold.ledger.tasks import TaskKind, request_task, suspend_task, withdraw_tasks
+from herold.resources.approving import Approval, Approved, written_digest
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR, BY_STOP
@@ -68,8 +69,11 @@ def ask(connection: Connection, resolved: ResolvedCampaign) -> tuple[Started, Ru
     return (known, run) if known is not None and run is not None else None
 
 
-def request_build(connection: Connection, resolved: ResolvedCampaign) -> TaskView | RunView:
-    """Ask for the audience of a run; the run, when there is one already. Raises Refused."""
+def request_build(connection: Connection, resolved: ResolvedCampaign, approval: Approval) -> TaskView | RunView:
+    """Ask for the audience of a run; the run, when there is one already. Whose word let it is audited with it.
+
+    Raises Refused.
+    """
     with connection.transaction():
         known = known_run(connection, resolved)
         run = read_run(connection, known.run_id) if known is not None else None
@@ -78,6 +82,10 @@ def request_build(connection: Connection, resolved: ResolvedCampaign) -> TaskVie
         # Here, so that no other waits for the row while a great audience is built.
         sync_sender(connection, resolved.sender)
         task, _ = request_task(connection, "Build", resolved, digest=resolved.intent_digest(), actor=ACTOR)
+        if isinstance(approval, Approved):
+            spec = resolved.campaign.spec
+            detail = {"approval": approval.by, "digest": written_digest(resolved), "most": spec.audience.max_recipients}
+            audit(connection, ACTOR, "StartApproved", f"{resolved.name}#{spec.occurrence}", detail)
         return read_task(connection, task)
 
 

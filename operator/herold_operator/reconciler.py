@@ -12,7 +12,6 @@ from typing import Any
 
 from herold.errors import HeroldError, Temporary
 from herold.journal import Journal, place_of
-from herold.resources.approving import Unapproved
 from herold.resources.meta import Key
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
@@ -20,7 +19,7 @@ from herold_operator.absences import Absences
 from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_order
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.approvals import KIND as APPROVAL
-from herold_operator.approvals import Approvals, explain, read_threshold
+from herold_operator.approvals import Approvals
 from herold_operator.campaigns import Seen, ledger_name, plan_brakes, regression, start_time
 from herold_operator.deeds import brake, sync
 from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, out_of_order, overdue, unmanned
@@ -60,7 +59,7 @@ class Reconciler:
     health: Health = field(default_factory=Health)
     queue: KeyedQueue[Key] = field(default_factory=KeyedQueue)
     lookout: Lookout = field(init=False)
-    approvals: Approvals = field(default_factory=Approvals)
+    approvals: Approvals = field(init=False)
     _statuses: Statuses = field(init=False)
     _foreman: Foreman = field(init=False)
     _starts: Starts = field(init=False)
@@ -77,7 +76,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
-        self.approvals.above = read_threshold(self.settings.policy_dir, self.environment)
+        self.approvals = Approvals(self.settings.policy_dir, self.environment)
         self.lookout = Lookout(self.ledger, self.world, self.fleets, self.queue, self.journal)
         self._foreman = Foreman(self.api, self.lookout, self.fleets.platform, self.settings, self.journal)
         self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
@@ -192,7 +191,10 @@ class Reconciler:
     def measure(self) -> None:
         """Once a tick: call whose turn it is, and bring the metrics up to date."""
         self.health.beat()
-        self._read_threshold()
+        if self.approvals.reread():
+            above = self.approvals.above
+            self.journal.write("info", "threshold", above=-1 if above is None else above)
+            self.lookout.wake_all()
         for key in self._foreman.next_turns():
             self.queue.add(key)
         now, snapshot, trouble = time.monotonic(), self.lookout.snapshot, self.lookout.trouble
@@ -215,13 +217,6 @@ class Reconciler:
             late=self._late,
             wanted=self.fleets.asked(),
         )
-
-    def _read_threshold(self) -> None:
-        above = read_threshold(self.settings.policy_dir, self.environment)
-        if above != self.approvals.above:
-            self.approvals.above = above
-            self.journal.write("info", "threshold", above=-1 if above is None else above)
-            self.lookout.wake_all()
 
     async def _workers(self, key: Key) -> None:
         if self.lookout.snapshot is None:
@@ -308,7 +303,8 @@ class Reconciler:
         refusal, frozen_changed = self._starts.known(key, verdict, run, task)
         lead = timedelta(seconds=self.settings.freeze_lead)
         starts_at = start_time(verdict.resolved, lead) if verdict.resolved is not None else None
-        approval = self.approvals.judge(verdict.resolved, snapshot.ledger.now)
+        # What was started stays started.
+        approval, unapproved = self.approvals.judge(verdict.resolved if run is None else None, snapshot.ledger.now)
         preflight = self.lookout.task((PREFLIGHT, key[1], name, occurrence))
         annotations = item["metadata"].get("annotations") or {}
         return Seen(
@@ -330,9 +326,7 @@ class Reconciler:
             starts_at=starts_at,
             status=item.get("status") or {},
             approval=approval,
-            unapproved=explain(approval, verdict.resolved, self.environment, served=self.approvals.served)
-            if isinstance(approval, Unapproved) and verdict.resolved is not None
-            else "",
+            unapproved=unapproved,
             unmanned=self.settings.senders_namespace if run is not None and run.id in self._unmanned else None,
             outlook=look_out(verdict, run, preflight, snapshot.ledger, self.settings, starts_at),
             preflight=preflight,

@@ -125,7 +125,7 @@ class Starts:
             if not self.foreman.take_turn(BUILD, key, seen.starts_at or seen.ledger.now):
                 return Attended(waits=True)
             try:
-                asked = await self.ledger.call(lambda connection: request_build(connection, resolved))
+                asked = await self.ledger.call(lambda connection: request_build(connection, resolved, seen.approval))
                 if isinstance(asked, RunView):
                     return Attended(news=True, run=asked)
                 task = asked

@@ -46,11 +46,17 @@ def _dates(seen: Seen, settings: OperatorSettings) -> Iterator[datetime]:
     ahead = seen.outlook.next_at
     if seen.outlook.task is not None and seen.outlook.task.is_pending:
         ahead = _look_again(seen.outlook.task, seen, settings, trouble=seen.preflight_trouble is not None)
-    until = seen.approval.until if isinstance(seen.approval, Approved) and seen.run is None else None
-    waits_until = seen.misses_at if seen.refusal is None else None
-    for at in (_start(seen, settings), ahead, until, waits_until):
+    for at in (_start(seen, settings), ahead, _approval(seen)):
         if at is not None:
             yield at
+
+
+def _approval(seen: Seen) -> datetime | None:
+    """When an approval expires, or nobody's comes in time any more."""
+    if isinstance(seen.approval, Approved):
+        return seen.approval.until
+    missed = seen.misses_at
+    return missed if missed is not None and missed >= seen.ledger.now else None
 
 
 def _start(seen: Seen, settings: OperatorSettings) -> datetime | None:

@@ -14,6 +14,7 @@ import yaml
 from controller.platform import TEAM, Object, Operator, Platform, approval, bounded, builds, intent_digest, world
 from herold.planning.draft import make_draft
 from herold.resources.catalogue import load
+from herold_operator.approvals import read_threshold
 from parts.jobs import is_over
 from parts.kubernetes import ROOT, Answer, served, wait_for
 
@@ -62,6 +63,8 @@ def test_nothing_starts_until_a_second_person_approved_this_very_content(platfor
     platform.apply(approval(resources))
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert [run.planned for run in platform.runs()] == [5]
+    audited = platform.connection.execute("SELECT target, detail FROM audit WHERE action = 'StartApproved'").fetchall()
+    assert audited == [("campaigns-shop/hello#1", {"approval": "yes", "digest": given, "most": 5})]
     assert {each["reason"] for each in platform.told(campaign)} >= {"ApprovalMissing", "Approved", "AudienceFrozen"}
 
 
@@ -258,6 +261,35 @@ def test_another_threshold_is_obeyed_within_moments(platform: Platform, start: S
     missing(platform, resources[-1])
     (tmp_path / "policy" / "approval-above").write_text("5\n")
     platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+
+
+@pytest.mark.parametrize(
+    ("text", "in_test", "in_prod"),
+    [
+        ("50000\n", 50_000, 50_000),
+        ("0", 0, 0),
+        ("", None, 0),
+        (None, None, 0),
+        ("many", 0, 0),
+        ("-1", 0, 0),
+        ("٣", 0, 0),
+    ],
+)
+def test_where_the_threshold_is_not_known_everything_takes_an_approval_but_in_test(
+    tmp_path: Path, text: str | None, in_test: int | None, in_prod: int
+) -> None:
+    if text is not None:
+        (tmp_path / "approval-above").write_text(text, encoding="utf-8")
+    assert read_threshold(tmp_path, "test") == in_test
+    assert read_threshold(tmp_path, "prod") == in_prod
+    assert read_threshold(tmp_path, "staging") == in_prod
+
+
+def test_a_threshold_that_can_not_be_read_lets_nothing_pass(tmp_path: Path) -> None:
+    (tmp_path / "approval-above").mkdir()
+    assert read_threshold(tmp_path, "test") == 0
+    assert read_threshold(None, "test") is None
+    assert read_threshold(None, "prod") == 0
 
 
 def test_an_approval_is_never_edited(platform: Platform) -> None:

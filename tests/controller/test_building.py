@@ -108,9 +108,9 @@ def test_a_pod_of_a_job_is_restricted_and_knows_no_relay(platform: Platform) -> 
 def test_an_operator_that_is_killed_when_it_has_written_the_task_leaves_one_job_and_one_run(platform: Platform) -> None:
     # As the ledger is when the operator is killed at that very line.
     resolved = small_campaign(schedule=due_now())
-    task = request_build(platform.connection, resolved)
+    task = request_build(platform.connection, resolved, None)
     assert isinstance(task, TaskView)
-    assert request_build(platform.connection, resolved) == task
+    assert request_build(platform.connection, resolved, None) == task
     before = platform.api.audited()
     platform.operator()
     resources = world(schedule=due_now())

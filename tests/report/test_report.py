@@ -12,9 +12,9 @@ import pytest
 
 from herold.errors import NotFound
 from herold.ledger.claims import Kind
-from herold.ledger.database import Connection
+from herold.ledger.database import Connection, one
 from herold.ledger.holds import hold, release
-from herold.ledger.runs import change_run, start_run
+from herold.ledger.runs import audit, change_run, start_run
 from herold.report import Report, as_html, as_json, headline, make_report
 from herold.report.report import Outcomes
 from parts.campaigns import small_campaign
@@ -180,6 +180,19 @@ def test_what_was_done_to_it_is_told_with_actor_and_reason(database: str, connec
         "eva held the campaign", "adam released the campaign", "kim suspended it", "kim stopped it for good",
     ]  # fmt: skip
     assert report.summary == "Stopped"
+
+
+def test_whose_word_let_it_start_is_told_and_that_for_other_content_is_not(
+    database: str, connection: Connection
+) -> None:
+    run, _ = mixed(database, connection)
+    (digest,) = one(connection, "SELECT intent_digest FROM run WHERE id = %s", (run,))
+    for name, known in (("hello-1", f"sha256:{digest}"), ("hello-2", f"sha256:{0:064d}")):
+        audit(connection, "operator", "StartApproved", "campaigns-shop/hello#1", {"approval": name, "digest": known})
+    told = [(each.actor, each.action, each.reason) for each in make_report(connection, run).deeds]
+    assert [each for each in told if each[0] == "operator"] == [
+        ("operator", "let it start, by a second person's approval", "hello-1")
+    ]
 
 
 def test_a_takeover_is_marked_where_it_happened(database: str, connection: Connection) -> None:

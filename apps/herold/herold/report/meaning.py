@@ -59,6 +59,7 @@ def meaning(kind: str, code: int | None, enhanced: str | None, reason: str | Non
 
 
 _ACTIONS = {
+    "StartApproved": "let it start, by a second person's approval",
     "StartRun": "started it",
     "Suspend": "suspended it",
     "Resume": "resumed it",

@@ -1,7 +1,9 @@
 -- Who did what: the audit of this run, and the holds that lay on it.
-SELECT at, actor, action, detail ->> 'reason' AS reason FROM audit
+SELECT at, actor, action, coalesce(detail ->> 'reason', detail ->> 'approval') AS reason FROM audit
 WHERE target = 'run ' || %(run)s::text
    OR action = 'StartRun' AND target = %(campaign)s || '#' || %(occurrence)s::text AND detail ->> 'run' = %(run)s::text
+   OR action = 'StartApproved' AND target = %(campaign)s || '#' || %(occurrence)s::text
+      AND detail ->> 'digest' = (SELECT 'sha256:' || intent_digest FROM run WHERE id = %(run)s)
 UNION ALL
 SELECT h.created_at, h.actor, 'Hold ' || h.scope, h.reason FROM hold h
 WHERE h.created_at <= %(until)s AND coalesce(h.released_at, h.expires_at, 'infinity') >= %(since)s
