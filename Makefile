@@ -9,7 +9,7 @@ export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster campaigns preflight plugin observability failures gitops,tests/e2e/e2e_$(name).py)
 
-.PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up gitops down status inbox e2e preview compliance models
+.PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,9 +80,6 @@ bench: $(VENV)/.installed ## Measure; figures go to build/bench (FULL=1: the siz
 
 up: $(VENV)/.installed ## Start a Kubernetes of our own with Herold in it (HEROLD_CONTEXT=: use yours; INSTALL=1: what lacks)
 	@PYTHONPATH=. $(BIN)/python -m local.cluster up $(if $(INSTALL),--install)
-
-gitops: $(VENV)/.installed ## After `make up`: a Git server and Argo CD in it; what is pushed there is delivered
-	@PYTHONPATH=. $(BIN)/python -m local.cluster gitops
 
 down: $(VENV)/.installed ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data; yours: CONFIRM=1)
 	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep) $(if $(CONFIRM),--confirm)

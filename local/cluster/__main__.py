@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from local.cluster import build, delivery, down, foreign, gitserver, images, removal
+from local.cluster import build, down, foreign, gitserver, images, removal
 from local.cluster import status as states
 from local.cluster import up as rising
 from local.cluster.kubectl import Kubectl
@@ -22,7 +22,6 @@ from herold.errors import HeroldError, Refused
 
 CONTEXT_VARIABLE = "HEROLD_CONTEXT"
 INBOX = ("/usr/bin/python3.11", "-m", "herold.demo.inbox", "/data/mailbox", "/data/accepted.tsv")
-ON_YOUR_CLUSTER = "docs/how-to/add-a-team.md says what goes in there"
 LOCK = Path("/run/lock/herold-cluster.lock")
 
 
@@ -46,6 +45,8 @@ def up(install: bool, bare: bool) -> None:
     with _alone():
         rising.bring_up(layout, progress, bare=bare)
     progress.say(f"up. export KUBECONFIG={layout.kubeconfig}")
+    if not bare:
+        click.echo("git clone " + shlex.join([*gitserver.clone_options(layout), gitserver.PUSH_URL]))
 
 
 @cluster.command(name="down")
@@ -62,18 +63,6 @@ def take_down(keep: bool, confirm: bool) -> None:
     with _alone():
         down.take_down(layout, progress, keep=keep)
         down.check(layout, progress, keep=keep)
-
-
-@cluster.command()
-def gitops() -> None:
-    """A Git server and Argo CD in the cluster that `up` started, and what lies in gitops delivered by them."""
-    progress, layout = Progress(), here()
-    if _foreign():
-        raise Refused("Foreign", "the Git server is for our own cluster; yours has one", hint=ON_YOUR_CLUSTER)
-    with _alone():
-        delivery.start_delivery(layout, states.own_kubectl(layout), progress)
-    progress.say("delivered from Git. A clone that can push:")
-    click.echo("git clone " + shlex.join([*gitserver.clone_options(layout), gitserver.PUSH_URL]))
 
 
 @cluster.command()

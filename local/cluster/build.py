@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.cluster import needs
@@ -45,7 +46,7 @@ def install_packages(progress: Progress) -> None:
 def are_built(layout: Layout) -> bool:
     """Whether every component is in the cache."""
     version = go_version() if shutil.which("go") else "none"
-    return all(folder_of(tool, layout.cache, version).exists() for tool in TOOLS)
+    return all(folder_of(tool, layout.cache, version).exists() for tool in (*TOOLS, *DELIVERY_TOOLS))
 
 
 def build_programs(layout: Layout, progress: Progress) -> Programs:
@@ -63,8 +64,17 @@ def build_metrics_server(layout: Layout, progress: Progress) -> Image:
     return build_single("metrics-server", programs(layout.cache, version).path("metrics-server"), layout.images)
 
 
-def build_delivery(layout: Layout, progress: Progress) -> tuple[Path, Image, Image]:
-    """The folder of Argo CD's module, which has its manifests; its image, and the Git server's."""
+@dataclass(frozen=True)
+class Parts:
+    """Of the delivery by Git: the folder of Argo CD's module, which has its manifests; its image, the Git server's."""
+
+    module: Path
+    argo_cd: Image
+    git: Image
+
+
+def build_delivery(layout: Layout, progress: Progress) -> Parts:
+    """Argo CD and the Git server, built if the cache lacks them."""
     version = go_version()
     for tool in DELIVERY_TOOLS:
         _build(tool, layout, version, progress)
@@ -72,7 +82,7 @@ def build_delivery(layout: Layout, progress: Progress) -> tuple[Path, Image, Ima
     with progress.step("images of Argo CD and the Git server"):
         module = module_folder(ARGO_CD, ARGO_CD_MODULE)
         argo_cd = build_argo_cd(built.path("argocd"), built.path("kustomize"), module, layout.images)
-        return module, argo_cd, build_git(CHECKOUT, layout.images)
+        return Parts(module, argo_cd, build_git(CHECKOUT, layout.images))
 
 
 def build_layers(layout: Layout, progress: Progress) -> None:

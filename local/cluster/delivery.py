@@ -1,27 +1,30 @@
-"""`make gitops`: a Git server and Argo CD in the cluster of our own, and everything that follows from what lies there.
+"""A Git server and Argo CD in the cluster of our own, and everything that follows from what lies there.
 
 Each step looks at what is there: tokens and commits are kept, and a second run changes nothing when nothing changed.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import yaml
-from local.cluster import gitserver, images
+from local.cluster import gitserver
 from local.cluster.argocd import FIRST, NAMESPACE, PARTS, build_argo_cd, build_crds
-from local.cluster.build import build_delivery
+from local.cluster.build import Parts
+from local.cluster.herold import build_shared
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CHECKOUT, GIT_NAMESPACE, Layout
 from local.cluster.ours import Item, apply_ours
 from local.cluster.pki import Pair
 from local.cluster.progress import Progress, wait_until
 from local.cluster.secret import build_secret
-from local.cluster.up import make_volume, write_pki
+from local.cluster.volumes import make_volume
+from local.images.archive import Image
 
-from herold_delivery.teams import ROOT
+from herold_delivery.platform import ROOT
+from herold_delivery.promote import with_digest
 
 ENVIRONMENT = "test"
 RENDERED = CHECKOUT / "gitops" / "clusters" / ENVIRONMENT / "rendered"
@@ -29,32 +32,50 @@ PATIENCE = 240.0
 SEEN = "argocd.argoproj.io/refresh"
 
 
-def start_delivery(layout: Layout, kubectl: Kubectl, progress: Progress) -> None:
-    """From a cluster with Herold to teams that are delivered from Git. Raises Temporary."""
-    module, argo_cd, git = build_delivery(layout, progress)
-    with progress.step("they are brought in"):
-        for image in (git, argo_cd):
-            images.bring_in(layout, image)
-    write_pki(layout, dt.datetime.now(dt.UTC))
-    authority = (layout.pki / "ca.crt").read_text()
+def start_argo_cd(layout: Layout, kubectl: Kubectl, parts: Parts, authority: str) -> None:
+    """Have a Git server and Argo CD started; nobody waits for them here."""
     tokens = gitserver.known_tokens(kubectl)
+    make_volume(layout.volumes / "git")
+    items = gitserver.build_server(parts.git.reference, layout.volumes)
+    apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
+    apply_ours(kubectl, [*gitserver.build_secrets(tokens, _pair(layout, "git"), authority), *items])
+    gitserver.store_credentials(layout, tokens)
+    crds = build_crds(parts.module)
+    apply_ours(kubectl, crds)
+    access = build_access(_pair(layout, "argocd-server"), authority, tokens)
+    given = {(item["kind"], item["metadata"]["name"]): item for item in access}
+    items = [_merged(item, given) for item in build_argo_cd(kubectl, parts.module, parts.argo_cd.reference)]
+    apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
+    there = {(item["kind"], item["metadata"]["name"]) for item in items}
+    apply_ours(kubectl, [*items, *(item for key, item in given.items() if key not in there)])
+    # Not by `kubectl wait`: it takes a kind without any condition, as one is at first, for an error.
+    wait_until("Argo CD's kinds", lambda: all(_is_established(kubectl, item) for item in crds), seconds=PATIENCE)
+
+
+def deliver(layout: Layout, kubectl: Kubectl, image: Image, progress: Progress) -> None:
+    """Until everything that this checkout has is in the cluster, by way of Git. Raises Temporary."""
     with progress.step("the Git server answers"):
-        make_volume(layout.volumes / "git")
-        items = gitserver.build_server(git.reference, layout.volumes)
-        apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
-        apply_ours(kubectl, gitserver.build_secrets(tokens, _pair(layout, "git"), authority))
-        apply_ours(kubectl, items)
         _await(kubectl, GIT_NAMESPACE, ("deployment/git",))
-        gitserver.store_credentials(layout, tokens)
         wait_until("the Git server answers", lambda: gitserver.answers(layout), seconds=PATIENCE)
-    with progress.step("Argo CD works"):
-        _start_argo_cd(kubectl, module, argo_cd.reference, _pair(layout, "argocd-server"), authority, tokens)
-    with progress.step("what lies in Git is in the cluster"):
-        commit = gitserver.push_checkout(layout)
+        commit = gitserver.push_checkout(layout, build_own_files(image))
         apply_ours(kubectl, build_root())
+    with progress.step("Argo CD works"):
+        # Redis makes its password, the server the key with which the others sign.
+        _await(kubectl, NAMESPACE, (*FIRST, *PARTS))
+    with progress.step("what lies in Git is in the cluster"):
         kubectl("annotate", "application", ROOT, "-n", NAMESPACE, "--overwrite", f"{SEEN}=normal")
         hint = f"kubectl get applications -n {NAMESPACE}; kubectl describe application -n {NAMESPACE} NAME"
         wait_until("Argo CD has brought it in", lambda: _is_delivered(kubectl, commit), seconds=PATIENCE, hint=hint)
+
+
+def build_own_files(image: Image) -> dict[str, str]:
+    """What the cluster's repository has and the checkout has not: the image built here, the way to the relay here."""
+    overlay = Path("gitops/apps/herold/overlays") / ENVIRONMENT / "kustomization.yaml"
+    shared = f"gitops/campaigns/{ENVIRONMENT}/shared/shared.yaml"
+    return {
+        str(overlay): with_digest(overlay, (CHECKOUT / overlay).read_text("utf-8"), image.name, image.digest),
+        shared: yaml.safe_dump_all(build_shared(), sort_keys=False),
+    }
 
 
 def build_root() -> list[Item]:
@@ -82,24 +103,6 @@ def build_access(certificate: Pair, authority: str, tokens: gitserver.Tokens) ->
             "data": {gitserver.HOST: authority},
         },
     ]
-
-
-def _start_argo_cd(
-    kubectl: Kubectl, module: Any, image: str, certificate: Pair, authority: str, tokens: gitserver.Tokens
-) -> None:
-    crds = build_crds(module)
-    apply_ours(kubectl, crds)
-    # Not by `kubectl wait`: it takes a kind without any condition, as one is at first, for an error.
-    wait_until("Argo CD's kinds", lambda: all(_is_established(kubectl, item) for item in crds), seconds=PATIENCE)
-    access = build_access(certificate, authority, tokens)
-    given = {(item["kind"], item["metadata"]["name"]): item for item in access}
-    items = [_merged(item, given) for item in build_argo_cd(kubectl, module, image)]
-    apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
-    there = {(item["kind"], item["metadata"]["name"]) for item in items}
-    apply_ours(kubectl, [*items, *(item for key, item in given.items() if key not in there)])
-    # Redis makes its password, the server the key with which the others sign.
-    _await(kubectl, NAMESPACE, FIRST)
-    _await(kubectl, NAMESPACE, PARTS)
 
 
 def _is_established(kubectl: Kubectl, crd: Item) -> bool:

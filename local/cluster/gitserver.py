@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +28,12 @@ PUSH_URL = f"https://{GIT_ADDRESS}/{PATH}"
 WEBHOOK = f"https://{SERVER_NAME}/api/webhook"
 BRANCH = "main"
 WRITER, READER = "writer", "reader"
-# What is the checkout's own goes over what is there; campaigns are the teams', and are given once.
-PLATFORM_PARTS = ("bootstrap", "clusters", "teams")
-AUTHOR = ("-c", "user.name=make gitops", "-c", "user.email=gitops@herold.invalid", "-c", "commit.gpgsign=false")
+CAMPAIGNS, APPROVALS = "gitops/campaigns", "gitops/approvals"
+# What is the checkout's own goes in place of what is there, or over it: a team may have come by a push. Campaigns are
+# the teams', approvals the approvers', and are given once.
+REPLACED = ("gitops/apps", "operator/crds", "operator/deploy", "policies/admission")
+PUT_OVER = ("gitops/bootstrap", "gitops/clusters", "gitops/teams")
+AUTHOR = ("-c", "user.name=make up", "-c", "user.email=make-up@herold.invalid", "-c", "commit.gpgsign=false")
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,12 @@ def git(*words: str | Path, folder: Path | None = None, seconds: float = 60) -> 
     return run(["git", *words], seconds=seconds, environ=environ, folder=folder)
 
 
-def push_checkout(layout: Layout) -> str:
-    """Bring what this checkout has in gitops to the server; the commit that its branch is at then."""
+def push_checkout(layout: Layout, own: Mapping[str, str]) -> str:
+    """Bring what this checkout has to the server, and files of this cluster's own; the commit of its branch then."""
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "herold"
         git("clone", "--quiet", *clone_options(layout), PUSH_URL, clone)
-        put_checkout(CHECKOUT, clone)
+        put_checkout(CHECKOUT, clone, own)
         git("add", "--all", folder=clone)
         if git("status", "--porcelain", folder=clone).strip():
             git(*AUTHOR, "commit", "--quiet", "-m", "What the platform's checkout has", folder=clone)
@@ -108,13 +112,20 @@ def push_checkout(layout: Layout) -> str:
         return git("rev-parse", "HEAD", folder=clone).strip()
 
 
-def put_checkout(checkout: Path, clone: Path) -> None:
-    """Write the platform's part over the clone's; campaigns only when it has none yet."""
-    source, target = checkout / "gitops", clone / "gitops"
-    for part in PLATFORM_PARTS:
-        shutil.copytree(source / part, target / part, dirs_exist_ok=True)
-    if not (target / "campaigns").exists():
-        shutil.copytree(source / "campaigns", target / "campaigns")
+def put_checkout(checkout: Path, clone: Path, own: Mapping[str, str]) -> None:
+    """Write the platform's parts into the clone, what is others' only when it has none; `own` folder by folder."""
+    for part in REPLACED:
+        shutil.rmtree(clone / part, ignore_errors=True)
+    for part in (*REPLACED, *PUT_OVER):
+        shutil.copytree(checkout / part, clone / part, dirs_exist_ok=True)
+    for part in (CAMPAIGNS, APPROVALS):
+        if not (clone / part).exists():
+            shutil.copytree(checkout / part, clone / part)
+    for folder in {(clone / path).parent for path in own}:
+        shutil.rmtree(folder, ignore_errors=True)
+    for path, text in own.items():
+        (clone / path).parent.mkdir(parents=True, exist_ok=True)
+        (clone / path).write_text(text, encoding="utf-8")
 
 
 def answers(layout: Layout) -> bool:

@@ -28,40 +28,48 @@ RELAY_AUTHORITY = "herold-relay-ca"
 DEPLOY = CHECKOUT / "operator" / "deploy"
 SHARED = CHECKOUT / "gitops" / "campaigns" / "test" / "shared"
 OPERATOR, READER = "herold-operator", "herold-reader"
+WORKER_IMAGE = "HEROLD_OPERATOR_WORKER_IMAGE"
 PATIENCE = 180.0
 
 
 def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progress) -> None:
-    """Install Herold from `image`, a reference that the nodes know, and wait until an operator leads.
+    """Install Herold from `image`, a reference that the nodes know, where nothing follows Git; until it works."""
+    logins = prepare_herold(kubectl, [*build_namespaces(), *build_policies()], authority, progress)
+    with progress.step("kinds; the ledger has its schema"):
+        crds, job = build_crds(), build_migration(image)
+        apply_ours(kubectl, [*crds, job])
+        names = [f"crd/{item['metadata']['name']}" for item in crds]
+        kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
+        wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
+    apply_ours(kubectl, [*build_deployed(image), *build_shared()])
+    finish_herold(kubectl, logins, progress)
+
+
+def prepare_herold(kubectl: Kubectl, first: Iterable[Item], authority: str, progress: Progress) -> tuple[Login, ...]:
+    """What neither an image nor Git brings: keys, and a login for each kind of work. `first` are the namespaces.
 
     Workers trust the `authority` (PEM) for the relay, and no other.
     """
-    with progress.step("kinds, namespaces, secrets"):
-        crds, namespaces, job = build_crds(), build_namespaces(), build_migration(image)
-        apply_ours(kubectl, [*crds, *namespaces])
-        apply_ours(kubectl, build_policies())
-        names = [f"crd/{item['metadata']['name']}" for item in crds]
-        kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
+    with progress.step("secrets, and logins of PostgreSQL"):
+        apply_ours(kubectl, first)
         add_secrets(kubectl, authority)
-        logins = build_logins(build_brands())
-        passwords = add_passwords(kubectl, logins)
-    with progress.step("the ledger has its schema"):
-        as_administrator(kubectl, build_script(logins, passwords))
-        apply_ours(kubectl, [job])
-        wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
-        as_administrator(kubectl, build_bindings(logins))
+        logins = tuple(build_logins(build_brands()))
+        as_administrator(kubectl, build_script(logins, add_passwords(kubectl, logins)))
+    return logins
+
+
+def finish_herold(kubectl: Kubectl, logins: Iterable[Login], progress: Progress) -> None:
+    """Until an operator works on a ledger in which each login sees what is its own."""
     with progress.step("the operator and the read service work"):
-        apply_ours(kubectl, build_deployed(image))
+        as_administrator(kubectl, build_bindings(logins))
         for name in (OPERATOR, READER):
             words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{name}", f"--timeout={PATIENCE:.0f}s")
             kubectl(*words, seconds=PATIENCE + 10)
         # Pods that run are not yet an operator that works: what it says of the platform's own resources is.
-        shared = build_shared()
-        apply_ours(kubectl, shared)
         hint = f"kubectl logs -n {PLATFORM_NAMESPACE} deployment/{OPERATOR}"
         wait_until(
             "the operator judges",
-            lambda: all(_is_judged(kubectl, item) for item in shared),
+            lambda: all(_is_judged(kubectl, item) for item in build_shared()),
             seconds=PATIENCE,
             hint=hint,
         )
@@ -78,20 +86,26 @@ def build_policies() -> list[Item]:
     """Who may talk to whom, where the cluster enforces that. They come before the pods."""
     return [
         *_read(DEPLOY / "networkpolicies.yaml"),
-        *(item for item in _read_template("herold", "") if item["kind"] == "NetworkPolicy"),
+        *(item for item in _read_template("herold") if item["kind"] == "NetworkPolicy"),
     ]
 
 
+def build_own_namespaces() -> list[Item]:
+    """Herold's namespaces beside the platform's own, which is there already."""
+    return [item for item in _read(DEPLOY / "namespaces.yaml") if item["metadata"]["name"] != PLATFORM_NAMESPACE]
+
+
 def build_namespaces() -> list[Item]:
-    """Namespaces beside the platform's own, which is there already."""
-    items = [*_read(DEPLOY / "namespaces.yaml"), *_read_template("herold", "")]
-    return [item for item in items if item["kind"] == "Namespace" and item["metadata"]["name"] != PLATFORM_NAMESPACE]
+    """The same and the team's."""
+    return [*build_own_namespaces(), *(item for item in _read_template("herold") if item["kind"] == "Namespace")]
 
 
 def build_migration(image: str) -> Item:
     """The Job that makes or upgrades the ledger's schema, by the image's name: its template can't be changed."""
-    (job,) = [item for item in _read_template("herold", image) if item["kind"] == "Job"]
+    (job,) = _read(DEPLOY / "migrate.yaml")
     job["metadata"]["name"] += f"-{image.rpartition(':')[2]}"
+    for container in job["spec"]["template"]["spec"]["containers"]:
+        container["image"] = image
     return job
 
 
@@ -108,7 +122,8 @@ def build_operator(image: str) -> list[Item]:
         if item["kind"] == "Deployment":
             for container in item["spec"]["template"]["spec"]["containers"]:
                 container["image"] = image
-                container["env"].append({"name": "HEROLD_OPERATOR_WORKER_IMAGE", "value": image})
+                (workers,) = [each for each in container["env"] if each["name"] == WORKER_IMAGE]
+                workers["value"] = image
     return items
 
 
@@ -124,7 +139,7 @@ def build_reader(image: str) -> list[Item]:
 
 def build_access() -> list[Item]:
     """Accounts of the team's namespace for people whose kubeconfig has a certificate, as ours has."""
-    return [item for item in _read_template("herold", "") if item["kind"] in ("ServiceAccount", "RoleBinding")]
+    return [item for item in _read_template("herold") if item["kind"] in ("ServiceAccount", "RoleBinding")]
 
 
 def build_shared() -> list[Item]:
@@ -203,8 +218,8 @@ def _is_judged(kubectl: Kubectl, item: Item) -> bool:
     )
 
 
-def _read_template(name: str, image: str) -> list[Item]:
-    return list(yaml.safe_load_all(build_manifest(name, {"herold": image})))
+def _read_template(name: str) -> list[Item]:
+    return list(yaml.safe_load_all(build_manifest(name, {})))
 
 
 def _read(file: Path) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
+from collections.abc import Iterable
 
 from local.cluster.layout import Layout
 from local.command import CommandFailed, run, succeeds
@@ -23,17 +24,17 @@ def present(layout: Layout, reference: str) -> bool:
     return reference in run([*_ctr(layout), "images", "list", "-q"], seconds=30).split()
 
 
-def bring_in(layout: Layout, image: Image, *, also_named: str | None = None) -> bool:
+def bring_in(layout: Layout, image: Image, *, also_named: Iterable[str] = ()) -> bool:
     """Import the image unless it is there; True when it was not. Only layers that containerd lacks are written.
 
-    `also_named` is a second, fixed name, which then stands for this content.
+    `also_named` are more names, which then stand for this content.
     """
     new = not present(layout, image.reference)
     if new:
         there = run([*_ctr(layout), "content", "ls", "-q"], seconds=60).split()
         _import(layout, image, there)
-    if also_named:
-        run([*_ctr(layout), "images", "tag", "--force", image.reference, also_named], seconds=30)
+    for name in also_named:
+        run([*_ctr(layout), "images", "tag", "--force", image.reference, name], seconds=30)
     return new
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from local.cluster import build, host, images, needs, traces
 from local.cluster.components import ETCD_HEALTH, Component, build_components
+from local.cluster.delivery import deliver, start_argo_cd
 from local.cluster.dns import resolves
-from local.cluster.herold import start_herold
+from local.cluster.herold import build_crds, build_own_namespaces, finish_herold, prepare_herold
 from local.cluster.kubeconfig import build_kubeconfig
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CONTEXT, DNS_ADDRESS, NODE, Layout
+from local.cluster.ours import to_list
 from local.cluster.pki import KUBECONFIGS, Pair, issue
 from local.cluster.platform import (
     HEROLD_IMAGE,
@@ -31,8 +33,8 @@ from local.cluster.progress import Progress, wait_until
 from local.cluster.secret import build_secret
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
+from local.cluster.volumes import make_volume
 from local.images.archive import Image
-from local.images.debian import UID
 
 from herold.errors import Temporary
 
@@ -56,12 +58,16 @@ def bring_up(layout: Layout, progress: Progress, *, bare: bool) -> None:
         layers = aside.submit(build.build_layers, layout, progress)
         programs = build.build_programs(layout, progress)
         meters = aside.submit(build.build_metrics_server, layout, progress)
+        parts = None if bare else aside.submit(build.build_delivery, layout, progress)
         kubectl = start_node(layout, programs, progress)
+        if parts:
+            # Argo CD's to keep. But a quota of a kind counts nothing until half a minute after the kind was declared.
+            kubectl.apply(to_list(build_crds()))
         layers.result()
         with progress.step("names resolve"):
             wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
-        if not bare:
-            start_platform(layout, kubectl, progress)
+        if parts:
+            start_platform(layout, kubectl, parts.result(), progress)
         start_metrics(layout, kubectl, meters.result())
 
 
@@ -85,7 +91,7 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     with progress.step("API server is ready"):
         start(layout, components["kube-apiserver"])
         # The kubelet needs it before its first pod, and the API server takes a moment.
-        images.bring_in(layout, pause, also_named=PAUSE_IMAGE)
+        images.bring_in(layout, pause, also_named=(PAUSE_IMAGE,))
         images.bring_in(layout, coredns)
         _await(layout, components["kube-apiserver"], kubectl.ready)
     kubectl.apply(build_manifest("node", {}))
@@ -100,20 +106,28 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     return kubectl
 
 
-def start_platform(layout: Layout, kubectl: Kubectl, progress: Progress) -> None:
-    """PostgreSQL and a relay that keeps everything, one of each, in the platform's namespace; then Herold."""
+def start_platform(layout: Layout, kubectl: Kubectl, parts: build.Parts, progress: Progress) -> None:
+    """PostgreSQL and a relay that keeps everything, one of each; Argo CD, which brings Herold; until Herold works."""
     with progress.step("images are brought in"):
         herold = build.build_herold_image(layout)
-        images.bring_in(layout, herold, also_named=HEROLD_IMAGE)
+        images.bring_in(layout, herold, also_named=(HEROLD_IMAGE, herold.by_digest))
         postgres = build.build_postgres_image(layout)
-        images.bring_in(layout, postgres)
+        for image in (postgres, parts.git, parts.argo_cd):
+            images.bring_in(layout, image)
     for name in ("postgres", "sink"):
         make_volume(layout.volumes / name)
+    authority = (layout.pki / "ca.crt").read_text()
     kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
+    # Argo CD and the Git server start while PostgreSQL does.
+    with progress.step("Argo CD and the Git server are declared"):
+        start_argo_cd(layout, kubectl, parts, authority)
     relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
-    items = build_platform({"herold": herold.reference, "postgres": postgres.reference})
-    install_platform(kubectl, items, relay, progress)
-    start_herold(kubectl, herold.reference, (layout.pki / "ca.crt").read_text(), progress)
+    install_platform(
+        kubectl, build_platform({"herold": herold.reference, "postgres": postgres.reference}), relay, progress
+    )
+    logins = prepare_herold(kubectl, build_own_namespaces(), authority, progress)
+    deliver(layout, kubectl, herold, progress)
+    finish_herold(kubectl, logins, progress)
 
 
 def start_metrics(layout: Layout, kubectl: Kubectl, image: Image) -> None:
@@ -126,12 +140,6 @@ def start_metrics(layout: Layout, kubectl: Kubectl, image: Image) -> None:
     authority = (layout.pki / "ca.crt").read_text()
     kubectl.apply(json.dumps(secret))
     kubectl.apply(build_metrics(image.reference, authority))
-
-
-def make_volume(folder: Path) -> None:
-    """A folder of the user of our images, for a volume of this node."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chown(folder, UID, UID)
 
 
 def _prepare_host(layout: Layout) -> None:

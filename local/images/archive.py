@@ -80,6 +80,11 @@ class Image:
         """Name and a tag that is made from the content: another content never hides behind the same reference."""
         return f"{self.name}:{self.digest.removeprefix('sha256:')[:SHORT]}"
 
+    @property
+    def by_digest(self) -> str:
+        """Name and digest, as manifests name what they run."""
+        return f"{self.name}@{self.digest}"
+
 
 def write_archive(image: Image, target: IO[bytes], *, without: Collection[str] = ()) -> None:
     """Write the archive, as a stream. Layers whose digests are in `without` are left out: the reader has them."""

@@ -105,6 +105,17 @@ def plan_promotion(sources: Mapping[Path, str], targets: Mapping[Path, str]) -> 
     return tuple(changes)
 
 
+def with_digest(path: Path, text: str, name: str, digest: str) -> str:
+    """The text of an overlay with that digest for the image of that name. Raises InvalidInput."""
+    mistakes: list[Mistake] = []
+    found = [(image, digest) for image in _images(path, text, mistakes) if image.name == name and image.start >= 0]
+    if not found:
+        mistakes.append(Mistake(str(path), 0, 0, f"images.{name}", "has no digest to be replaced"))
+    if mistakes:
+        raise InvalidInput(mistakes, what="images")
+    return _replaced(text, found)
+
+
 def commit_message(changes: tuple[Change, ...], source: str, target: str) -> str:
     """A line, and below it each image with both digests."""
     images = [image for change in changes for image in change.images]

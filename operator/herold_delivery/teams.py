@@ -19,9 +19,7 @@ APPROVAL_KINDS = ("CampaignApproval",)
 # Data live in it: it goes when a person deletes it, not when a file goes.
 KEPT = {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
 # An Application whose project is not known yet is looked at again minutes later.
-AFTER_PROJECTS = {"argocd.argoproj.io/sync-wave": "1"}
-PLATFORM = "platform"
-ROOT = "root"
+AFTER_PROJECT = {"argocd.argoproj.io/sync-wave": "1"}
 # Accounts for people who come with a client certificate (operator/deploy/campaign-roles.yaml).
 ACCOUNTS = ("campaign-viewer", "campaign-auditor")
 
@@ -30,9 +28,9 @@ def build_team(team: Team, cluster: Cluster) -> list[Item]:
     """Its namespace with quota, network and rights; projects and Applications of its campaigns and of what was
     approved."""
     return [
-        _item("v1", "Namespace", team.namespace, labels={"herold.dev/team": team.name}, annotations=KEPT),
+        build_item("v1", "Namespace", team.namespace, labels={"herold.dev/team": team.name}, annotations=KEPT),
         build_quota(team),
-        _item(
+        build_item(
             "networking.k8s.io/v1",
             "NetworkPolicy",
             "nothing-else",
@@ -42,7 +40,7 @@ def build_team(team: Team, cluster: Cluster) -> list[Item]:
         ),
         *build_rights(team),
         build_project(team, cluster),
-        build_application(team, cluster),
+        build_folder(team, cluster),
         build_approvals_project(team, cluster),
         build_approvals(team, cluster),
     ]
@@ -57,7 +55,7 @@ def build_quota(team: Team) -> Item:
         "count/messagetemplates.herold.dev": str(team.limits.templates),
         "count/campaignapprovals.herold.dev": str(team.limits.approvals),
     }
-    return _item("v1", "ResourceQuota", "team", team.namespace, spec={"hard": hard})
+    return build_item("v1", "ResourceQuota", "team", team.namespace, spec={"hard": hard})
 
 
 def build_rights(team: Team) -> list[Item]:
@@ -68,7 +66,7 @@ def build_rights(team: Team) -> list[Item]:
         "campaign-auditor": team.people.auditors,
     }
     items: list[Item] = [
-        {**_item("v1", "ServiceAccount", name, team.namespace), "automountServiceAccountToken": False}
+        {**build_item("v1", "ServiceAccount", name, team.namespace), "automountServiceAccountToken": False}
         for name in ACCOUNTS
     ]
     for role, groups in people.items():
@@ -84,53 +82,27 @@ def build_rights(team: Team) -> list[Item]:
 
 def build_project(team: Team, cluster: Cluster) -> Item:
     """Only the kinds of campaigns, only into its namespace, only from this repository."""
-    return _project(f"team-{team.name}", f"Campaigns of {team.name}", CAMPAIGN_KINDS, team, cluster)
+    return _team_project(f"team-{team.name}", f"Campaigns of {team.name}", CAMPAIGN_KINDS, team, cluster)
 
 
 def build_approvals_project(team: Team, cluster: Cluster) -> Item:
     """Only approvals, only into the same namespace: from a folder that approvers own (CODEOWNERS)."""
-    return _project(f"approvals-{team.name}", f"Approvals for {team.name}", APPROVAL_KINDS, team, cluster)
+    return _team_project(f"approvals-{team.name}", f"Approvals for {team.name}", APPROVAL_KINDS, team, cluster)
 
 
-def build_application(team: Team, cluster: Cluster) -> Item:
+def build_folder(team: Team, cluster: Cluster) -> Item:
     """Its folder, as plain files: a kustomization.yaml or a chart in it is not run."""
     path = f"gitops/campaigns/{cluster.environment}/{team.name}"
-    return _application(f"team-{team.name}", f"team-{team.name}", path, cluster, team.namespace, AFTER_PROJECTS)
+    return build_application(f"team-{team.name}", f"team-{team.name}", path, cluster, team.namespace, AFTER_PROJECT)
 
 
 def build_approvals(team: Team, cluster: Cluster) -> Item:
     """What approvers said of its campaigns."""
     name, path = f"approvals-{team.name}", f"gitops/approvals/{cluster.environment}/{team.name}"
-    return _application(name, name, path, cluster, team.namespace, AFTER_PROJECTS)
+    return build_application(name, name, path, cluster, team.namespace, AFTER_PROJECT)
 
 
-def build_platform(cluster: Cluster) -> list[Item]:
-    """The project of what the platform declares, and the Application of this cluster's own folder."""
-    kinds = {
-        "": ("ResourceQuota", "ServiceAccount"),
-        "networking.k8s.io": ("NetworkPolicy",),
-        "rbac.authorization.k8s.io": ("RoleBinding",),
-        "argoproj.io": ("AppProject", "Application"),
-    }
-    spec = {
-        "description": "What follows from gitops/teams",
-        "sourceRepos": [cluster.repository],
-        "destinations": [
-            {"server": HERE, "namespace": ARGO_CD},
-            {"server": HERE, "namespace": "campaigns-*"},
-        ],
-        "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
-        "namespaceResourceWhitelist": [{"group": group, "kind": each} for group in kinds for each in kinds[group]],
-    }
-    path = f"gitops/clusters/{cluster.environment}/rendered"
-    return [
-        _item("argoproj.io/v1alpha1", "AppProject", PLATFORM, ARGO_CD, spec=spec, annotations=KEPT),
-        # Without it everything would stop to be followed, itself first.
-        _application(ROOT, PLATFORM, path, cluster, ARGO_CD, annotations=KEPT),
-    ]
-
-
-def _project(name: str, description: str, kinds: tuple[str, ...], team: Team, cluster: Cluster) -> Item:
+def _team_project(name: str, description: str, kinds: tuple[str, ...], team: Team, cluster: Cluster) -> Item:
     spec = {
         "description": description,
         "sourceRepos": [cluster.repository],
@@ -138,20 +110,28 @@ def _project(name: str, description: str, kinds: tuple[str, ...], team: Team, cl
         "clusterResourceWhitelist": [],
         "namespaceResourceWhitelist": [{"group": "herold.dev", "kind": kind} for kind in kinds],
     }
-    return _item("argoproj.io/v1alpha1", "AppProject", name, ARGO_CD, spec=spec)
+    return build_item("argoproj.io/v1alpha1", "AppProject", name, ARGO_CD, spec=spec)
 
 
-def _application(
-    name: str, project: str, path: str, cluster: Cluster, namespace: str, annotations: dict[str, str] | None = None
+def build_application(
+    name: str,
+    project: str,
+    path: str,
+    cluster: Cluster,
+    namespace: str,
+    annotations: dict[str, str] | None = None,
+    *,
+    plain: bool = True,
 ) -> Item:
+    """What lies at `path`, in that namespace. `plain`: files as they are; else whatever a kustomization.yaml makes."""
     spec = {
         "project": project,
         "source": {
             "repoURL": cluster.repository,
             "targetRevision": cluster.branch,
             "path": path,
-            # Said and not guessed: whatever else lies in the folder, it is a folder of plain files.
-            "directory": {"recurse": True},
+            # Said and not guessed: whatever else lies in a team's folder, it is a folder of plain files.
+            **({"directory": {"recurse": True}} if plain else {}),
         },
         "destination": {"server": HERE, "namespace": namespace},
         "syncPolicy": {
@@ -162,11 +142,11 @@ def _application(
             "retry": {"limit": -1, "refresh": True, "backoff": {"duration": "2s", "factor": 2, "maxDuration": "15s"}},
         },
     }
-    return _item("argoproj.io/v1alpha1", "Application", name, ARGO_CD, spec=spec, annotations=annotations)
+    return build_item("argoproj.io/v1alpha1", "Application", name, ARGO_CD, spec=spec, annotations=annotations)
 
 
 def _binding(name: str, namespace: str, role: str, subjects: list[Item]) -> Item:
-    item = _item("rbac.authorization.k8s.io/v1", "RoleBinding", name, namespace)
+    item = build_item("rbac.authorization.k8s.io/v1", "RoleBinding", name, namespace)
     return {
         **item,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
@@ -174,7 +154,7 @@ def _binding(name: str, namespace: str, role: str, subjects: list[Item]) -> Item
     }
 
 
-def _item(
+def build_item(
     version: str,
     kind: str,
     name: str,
@@ -184,6 +164,7 @@ def _item(
     labels: dict[str, str] | None = None,
     annotations: dict[str, str] | None = None,
 ) -> Item:
+    """A resource; what is not given is not in it."""
     metadata: Item = {"name": name}
     for field, value in (("namespace", namespace), ("labels", labels), ("annotations", annotations)):
         if value:

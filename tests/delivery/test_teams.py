@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import yaml
 
 from herold.errors import InvalidInput
 from herold_delivery.declared import Cluster, People, Team, read_clusters, read_teams
+from herold_delivery.platform import CLUSTER_KINDS, HEROLD_KINDS, TEAM_KINDS, build_platform, build_root
 from herold_delivery.render import main
-from herold_delivery.teams import CAMPAIGN_KINDS, build_platform, build_team
+from herold_delivery.teams import CAMPAIGN_KINDS, build_team
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = Cluster(environment="test", repository="https://git.example/herold.git")
@@ -128,7 +130,7 @@ def test_the_approvers_own_their_folders_and_every_team_has_one() -> None:
 
 
 def test_a_revert_always_gets_through() -> None:
-    for item in (ITEMS["Application team-shop"], *build_platform(CLUSTER)):
+    for item in (ITEMS["Application team-shop"], *build_root(CLUSTER), *build_platform(CLUSTER)):
         assert "syncWindows" not in item["spec"]
     policy = ITEMS["Application team-shop"]["spec"]["syncPolicy"]
     assert policy["automated"] == {"prune": True, "selfHeal": True, "allowEmpty": True}
@@ -160,14 +162,63 @@ def test_argo_cd_may_do_what_is_declared_and_no_more() -> None:
     for rule in role["rules"]:
         for resource in rule["resources"]:
             may.setdefault((rule["apiGroups"][0], resource), set()).update(rule["verbs"])
-    assert {verb for verbs in may.values() for verb in verbs}.isdisjoint({"*", "escalate", "impersonate"})
-    assert not {"secrets", "pods", "configmaps", "*"} & {resource for _, resource in may}
+    assert {verb for verbs in may.values() for verb in verbs}.isdisjoint({"*", "impersonate"})
+    assert not {"secrets", "pods", "*"} & {resource for _, resource in may}
     # Campaigns are in a namespace, and all of them in their kind.
     assert "delete" not in may["", "namespaces"]
-    assert may["apiextensions.k8s.io", "customresourcedefinitions"] == {"get", "list", "watch"}
+    assert "delete" not in may["apiextensions.k8s.io", "customresourcedefinitions"]
+    declared = [item for item in (*build_root(CLUSTER), *build_platform(CLUSTER)) if item["kind"] == "AppProject"]
+    kinds = {
+        (each["group"], each["kind"])
+        for item in (*declared, ITEMS["AppProject team-shop"], ITEMS["AppProject approvals-shop"])
+        for key in ("clusterResourceWhitelist", "namespaceResourceWhitelist")
+        for each in item["spec"][key]
+    }
+    own = {("argoproj.io", "Application"), ("argoproj.io", "AppProject")}  # by Argo CD's own role
+    assert {(group, plural_of(kind)) for group, kind in kinds - own} == may.keys()
+
+
+def plural_of(kind: str) -> str:
+    """The resource of a kind."""
+    return re.sub("y$", "ie", re.sub("s$", "se", kind.lower())) + "s"
+
+
+def test_argo_cd_gives_rights_by_the_roles_that_git_holds_and_no_others() -> None:
+    given = {"ClusterRole": "clusterroles", "Role": "roles"}
+    held: dict[str, set[str]] = {name: set() for name in given.values()}
+    for file in (ROOT / "operator/deploy").glob("*.yaml"):
+        for item in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            if item["kind"] in given:
+                held[given[item["kind"]]].add(item["metadata"]["name"])
+    role, _ = yaml.safe_load_all((ROOT / "gitops/bootstrap/argocd/rbac.yaml").read_text(encoding="utf-8"))
+    gives = {rule["resources"][0]: set(rule["resourceNames"]) for rule in role["rules"] if "escalate" in rule["verbs"]}
+    assert gives == held
     bound = {item["roleRef"]["name"] for item in ITEMS.values() if item["kind"] == "RoleBinding"}
-    (binds,) = [rule for rule in role["rules"] if rule["verbs"] == ["bind"]]
-    assert bound <= set(binds["resourceNames"])
+    assert bound <= gives["clusterroles"]
+
+
+def test_what_argo_cd_looks_at_is_what_its_projects_let_in() -> None:
+    settings = yaml.safe_load((ROOT / "gitops/bootstrap/argocd/settings.yaml").read_text(encoding="utf-8"))
+    included = {
+        (group, kind)
+        for each in yaml.safe_load(settings["data"]["resource.inclusions"])
+        for group in each["apiGroups"]
+        for kind in each["kinds"]
+    }
+    declared = (TEAM_KINDS, CLUSTER_KINDS, HEROLD_KINDS)
+    let_in = {(group, kind) for kinds in declared for group in kinds for kind in kinds[group]}
+    assert included == {each for each in let_in if each[0] != "herold.dev"} | {("herold.dev", "*")}
+
+
+def test_no_team_and_no_shared_resource_lies_where_the_platform_s_applications_prune() -> None:
+    paths = [
+        item["spec"]["source"]["path"]
+        for item in (*build_root(CLUSTER), *build_platform(CLUSTER))
+        if item["kind"] == "Application"
+    ]
+    assert len(paths) == len(set(paths))
+    kinds = {item["metadata"]["name"]: item for item in build_platform(CLUSTER)}["herold-kinds"]
+    assert kinds["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
 
 
 def test_git_holds_no_secret() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +15,14 @@ from local.cluster.argocd import NAMESPACE
 from local.cluster.delivery import is_synced
 from local.cluster.gitserver import AUTHOR, BRANCH, PUSH_URL, clone_options, git
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import GIT_NAMESPACE, here
+from local.cluster.layout import here
 from local.cluster.progress import wait_until
+from local.command import CommandFailed
 
-from e2e.people import TEAM, Crowd, Item
+from e2e.people import Crowd, Item
 
 FOLDER = "gitops/campaigns/test"
+CONTROLLER = "statefulset/argocd-application-controller"
 OTHER, OTHER_TEAM = "club", "campaigns-club"
 
 
@@ -50,6 +56,27 @@ class Repository:
         git("push", "--quiet", "origin", f"HEAD:{BRANCH}", folder=self.folder)
         return git("rev-parse", "HEAD", folder=self.folder).strip()
 
+    def push_when_it_answers(self, words: str) -> str:
+        """The same of an empty commit, as soon as the server takes it."""
+        git(*AUTHOR, "commit", "--quiet", "--allow-empty", "-m", words, folder=self.folder)
+
+        def taken() -> bool:
+            try:
+                git("push", "--quiet", "origin", f"HEAD:{BRANCH}", folder=self.folder)
+            except CommandFailed:
+                return False
+            return True
+
+        wait_until("the push is taken", taken, seconds=60)
+        return git("rev-parse", "HEAD", folder=self.folder).strip()
+
+    def validate(self) -> list[dict[str, str]]:
+        """What `herold validate` has against the campaigns of this clone, by the policies that lie in it."""
+        command = [str(Path(sys.executable).with_name("herold")), "validate", "-o", "json", FOLDER]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        mistakes: list[dict[str, str]] = json.loads(done.stdout)["mistakes"]
+        return mistakes
+
     def revert(self) -> str:
         """Undo the last commit by another one, and push that."""
         git(*AUTHOR, "revert", "--no-edit", "HEAD", folder=self.folder)
@@ -77,6 +104,15 @@ class Delivery:
         hint = f"kubectl describe application -n {NAMESPACE} team-{name}"
         what = f"team-{name} is at {commit[:8]}"
         wait_until(what, lambda: is_synced(self.application(name), commit), seconds=seconds, hint=hint)
+
+    def wait_revision(self, application: str, commit: str, *, seconds: float = 60) -> None:
+        """Until an Application of the platform was compared with that commit."""
+
+        def compared() -> bool:
+            found = self.kubectl.get("application", application, "-n", NAMESPACE) or {}
+            return bool(found.get("status", {}).get("sync", {}).get("revision") == commit)
+
+        wait_until(f"{application} is compared with {commit[:8]}", compared, seconds=seconds)
 
     def words(self, name: str) -> str:
         """All that is said of why a team's folder is not in the cluster."""
@@ -109,19 +145,18 @@ class Delivery:
         )
 
 
-def remove_delivery(kubectl: Kubectl) -> None:
-    """Take away what `make gitops` made, where the cluster goes on without it."""
-    kubectl("delete", "applications,appprojects", "--all", "-n", NAMESPACE, seconds=60)
-    for team in (TEAM, OTHER_TEAM):
-        kubectl("delete", "campaigns,segments,messagetemplates", "--all", "-n", team, "--ignore-not-found", seconds=60)
-    kubectl("delete", "resourcequota", "team", "-n", TEAM, "--ignore-not-found")
-    kubectl("delete", "rolebinding", "campaign-operator", "-n", TEAM, "--ignore-not-found")
-    kubectl("delete", "namespace", OTHER_TEAM, GIT_NAMESPACE, NAMESPACE, "--ignore-not-found", seconds=120)
-    kubectl("delete", "pv", "herold-git", "--ignore-not-found", seconds=60)
-    kinds = [f"{name}.argoproj.io" for name in ("applications", "applicationsets", "appprojects")]
-    kubectl("delete", "crd", *kinds, "--ignore-not-found", seconds=60)
-    for kind in ("clusterrole", "clusterrolebinding"):
-        kubectl("delete", kind, "argocd-application-controller", "--ignore-not-found")
+@contextmanager
+def healing_nothing(kubectl: Kubectl) -> Iterator[None]:
+    """Argo CD's controller is gone: what a test does by hand stays."""
+    scale = ("scale", CONTROLLER, "-n", NAMESPACE)
+    kubectl(*scale, "--replicas=0")
+    wait_until(
+        "it is gone", lambda: kubectl.get("pod", "argocd-application-controller-0", "-n", NAMESPACE) is None, seconds=60
+    )
+    try:
+        yield
+    finally:
+        kubectl(*scale, "--replicas=1")
 
 
 def build_stray(kind: str, namespace: str) -> Item:

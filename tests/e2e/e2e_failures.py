@@ -21,6 +21,7 @@ from local.cluster.progress import wait_until
 
 from e2e import machine
 from e2e.cluster import Cluster
+from e2e.delivery import healing_nothing
 from e2e.people import TEAM, Crowd, Item
 from e2e.pods import run_herold
 
@@ -115,13 +116,14 @@ def worker_image(cluster: Cluster, image: str) -> Iterator[None]:
     (before,) = [each["value"] for each in container["env"] if each["name"] == variable]
     assert before != image
     words = ("set", "env", f"deployment/{OPERATOR}", "-n", PLATFORM_NAMESPACE)
-    cluster.kubectl(*words, f"{variable}={image}")
-    try:
-        yield
-    finally:
-        cluster.kubectl(*words, f"{variable}={before}")
-        wait = ("rollout", "status", f"deployment/{OPERATOR}", "-n", PLATFORM_NAMESPACE, "--timeout=180s")
-        cluster.kubectl(*wait, seconds=190)
+    with healing_nothing(cluster.kubectl):
+        cluster.kubectl(*words, f"{variable}={image}")
+        try:
+            yield
+        finally:
+            cluster.kubectl(*words, f"{variable}={before}")
+            wait = ("rollout", "status", f"deployment/{OPERATOR}", "-n", PLATFORM_NAMESPACE, "--timeout=180s")
+            cluster.kubectl(*wait, seconds=190)
 
 
 def test_the_database_is_killed_twice_and_the_campaign_loses_and_repeats_nothing(
@@ -205,12 +207,13 @@ def rests(cluster: Cluster, crowd: Crowd, since: float) -> float:
 def no_operator(cluster: Cluster) -> Iterator[None]:
     """Both operators are gone."""
     scale = ("scale", f"deployment/{OPERATOR}", "-n", PLATFORM_NAMESPACE)
-    cluster.kubectl(*scale, "--replicas=0")
-    wait_until("the operators are gone", lambda: cluster.uids(*OPERATORS) == [], seconds=60)
-    try:
-        yield
-    finally:
-        cluster.kubectl(*scale, "--replicas=2")
+    with healing_nothing(cluster.kubectl):
+        cluster.kubectl(*scale, "--replicas=0")
+        wait_until("the operators are gone", lambda: cluster.uids(*OPERATORS) == [], seconds=60)
+        try:
+            yield
+        finally:
+            cluster.kubectl(*scale, "--replicas=2")
 
 
 def test_a_campaign_that_is_deleted_rests_and_applied_again_goes_on_where_it_was(

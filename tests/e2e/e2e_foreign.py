@@ -18,7 +18,7 @@ from local.cluster.kubectl import Kubectl
 from local.cluster.layout import NODE, PLATFORM_NAMESPACE, here
 from local.cluster.ours import to_list
 from local.cluster.platform import GREETS
-from local.cluster.up import make_volume
+from local.cluster.volumes import make_volume
 
 from e2e.conftest import Found, must, run_cluster
 from e2e.people import Crowd, Item

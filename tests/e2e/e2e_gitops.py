@@ -23,8 +23,7 @@ from local.cluster.secret import known_value
 from local.command import CommandFailed
 
 from e2e.cluster import Cluster
-from e2e.conftest import must, run_cluster
-from e2e.delivery import FOLDER, OTHER, OTHER_TEAM, Delivery, Repository, build_stray, remove_delivery
+from e2e.delivery import FOLDER, OTHER, OTHER_TEAM, Delivery, Repository, build_stray
 from e2e.machine import processes_of, send
 from e2e.people import TEAM, Crowd
 
@@ -32,16 +31,13 @@ Gather = Callable[[int], Crowd]
 PER_SECOND = 40
 WITHIN = 20.0
 CONTROLLER = "argocd-application-controller"
+REFRESH = "argocd.argoproj.io/refresh"
 
 
 @pytest.fixture(scope="module")
-def delivery(cluster: Cluster) -> Iterator[Delivery]:
-    """Argo CD and the Git server; taken away again if they were not there."""
-    before = cluster.kubectl.get("namespace", NAMESPACE) is not None
-    must(run_cluster("gitops"))
-    yield Delivery(cluster.kubectl)
-    if not before:
-        remove_delivery(cluster.kubectl)
+def delivery(cluster: Cluster) -> Delivery:
+    """What Argo CD says."""
+    return Delivery(cluster.kubectl)
 
 
 @pytest.fixture
@@ -302,6 +298,61 @@ def test_a_push_comes_in_though_argo_cd_is_killed_in_the_middle(
     delivery.wait_synced("shop", commit, seconds=300)
     print(f"\ncontroller and repo-server killed at the push: delivered {now() - began:.1f} s later")
     assert cluster.kubectl.get("campaign", crowd.name, "-n", TEAM) is not None
+
+
+def test_with_the_git_server_down_what_is_armed_is_sent_and_a_push_is_taken_up_afterwards(
+    cluster: Cluster, delivery: Delivery, repository: Repository, gather: Gather
+) -> None:
+    crowd = gather(3)
+    cluster.apply(crowd.platform(per_second=PER_SECOND))
+    scale = ("scale", "deployment/git", "-n", GIT_NAMESPACE)
+    cluster.kubectl(*scale, "--replicas=0")
+    try:
+        wait_until("it is gone", lambda: cluster.uids("-n", GIT_NAMESPACE, "-l", "app=git") == [], seconds=60)
+        cluster.apply(crowd.team())
+        cluster.wait_accepted(crowd, 3)
+        delivery.kubectl("annotate", "application", "team-shop", "-n", NAMESPACE, "--overwrite", f"{REFRESH}=hard")
+        delivery.wait_words("shop", "failed to list refs")
+        assert cluster.kubectl.get("campaign", "spring-sale", "-n", TEAM) is not None
+    finally:
+        cluster.kubectl(*scale, "--replicas=1")
+        cluster.kubectl("rollout", "status", "deployment/git", "-n", GIT_NAMESPACE, "--timeout=120s", seconds=130)
+    began = now()
+    commit = repository.push_when_it_answers("It is back")
+    delivery.wait_synced("shop", commit, seconds=120)
+    print(f"\nGit server down and up again: the next push was delivered {now() - began:.1f} s later")
+    assert cluster.recipients(crowd) == Counter(crowd.addresses)
+
+
+def test_a_kind_that_is_gone_from_git_stays_in_the_cluster_with_its_campaigns(
+    delivery: Delivery, repository: Repository
+) -> None:
+    kind = "segments.herold.dev"
+    (repository.folder / "operator/crds/segments.yaml").unlink()
+    commit = repository.push("Without a kind")
+    delivery.wait_revision("herold-kinds", commit)
+    assert delivery.kubectl.get("crd", kind) is not None
+    assert delivery.kubectl.get("segment", "customers", "-n", TEAM) is not None
+    commit = repository.revert()
+    delivery.wait_revision("herold-kinds", commit)
+    assert delivery.kubectl.get("crd", kind) is not None
+
+
+def test_what_never_may_happen_is_refused_with_the_words_that_a_marketer_reads_offline(
+    delivery: Delivery, repository: Repository, gather: Gather
+) -> None:
+    crowd = later(gather(1))
+    items = crowd.team()
+    items[-1]["spec"]["audience"]["maxRecipients"] = 100_001
+    repository.write(f"shop/{crowd.name}.yaml", yaml.safe_dump_all(items, sort_keys=False))
+    repository.push("More people than anybody may reach")
+    delivery.wait_words("shop", "herold-audience-bound")
+    (mistake,) = repository.validate()
+    problem, _, policy = mistake["message"].partition(" (policy ")
+    assert policy == "herold-audience-bound)"
+    assert f"{mistake['path']}: {problem}" in delivery.words("shop")
+    assert delivery.kubectl.get("campaign", crowd.name, "-n", TEAM) is None
+    delivery.wait_synced("shop", repository.revert())
 
 
 def test_no_token_is_in_what_the_pods_say(kubectl: Kubectl, delivery: Delivery) -> None:

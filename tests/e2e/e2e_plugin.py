@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from local.cluster.layout import PLATFORM_NAMESPACE
 from local.cluster.progress import wait_until
 
 from e2e.cluster import Cluster
+from e2e.delivery import healing_nothing
 from e2e.people import TEAM, Crowd
 
 Gather = Callable[[int], Crowd]
@@ -41,6 +43,17 @@ def must(cluster: Cluster, *words: str) -> Any:
     done = plugin(cluster, *words, "-o", "json")
     assert done.returncode == 0, done
     return json.loads(done.stdout)
+
+
+@contextmanager
+def no_operator(cluster: Cluster) -> Iterator[None]:
+    """Neither an operator nor who would bring it back."""
+    with healing_nothing(cluster.kubectl):
+        scale_operator(cluster, 0)
+        try:
+            yield
+        finally:
+            scale_operator(cluster, 2)
 
 
 def scale_operator(cluster: Cluster, replicas: int) -> None:
@@ -66,8 +79,7 @@ def test_with_the_operator_dead_a_hold_stops_the_mails_and_its_return_lets_them_
     crowd = gather(1200)
     cluster.start(crowd, per_second=PER_SECOND)
     cluster.wait_accepted(crowd, 100)
-    scale_operator(cluster, 0)
-    try:
+    with no_operator(cluster):
         began = time.time()
         told = must(cluster, "hold", crowd.name, "--reason", "wrong price")
         whole = time.time() - began
@@ -94,8 +106,6 @@ def test_with_the_operator_dead_a_hold_stops_the_mails_and_its_return_lets_them_
         why = must(cluster, "explain", crowd.name, "--external-id", reached)
         assert any("the relay accepted the message" in sentence for sentence in why["sentences"])
         assert not [address for address in crowd.addresses if address in json.dumps([report, sent, why])]
-    finally:
-        scale_operator(cluster, 2)
     cluster.wait_reason(crowd, "Suspended", "Held")
     assert must(cluster, "release", crowd.name)["released"]
     cluster.wait_reason(crowd, "Completed", "EverybodySettled", seconds=300)

@@ -92,5 +92,6 @@ class Crowd:
 
 
 def _item(kind: str, namespace: str, name: str, spec: Item) -> Item:
-    metadata = {"name": name, "namespace": namespace}
+    labels = {"herold.dev/environment": "test"} if kind == "SenderProfile" else {}
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
     return {"apiVersion": "herold.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}

@@ -1,4 +1,4 @@
-"""The Git server's hooks, and what `make gitops` makes of Argo CD's own manifests."""
+"""The Git server's hooks, and what `make up` makes of Argo CD's own manifests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from local.cluster.argocd import with_image
-from local.cluster.delivery import is_synced
-from local.cluster.gitserver import Tokens, build_secrets, build_server, put_checkout
+from local.cluster.delivery import ENVIRONMENT, build_own_files, is_synced
+from local.cluster.gitserver import (
+    APPROVALS,
+    CAMPAIGNS,
+    PUT_OVER,
+    REPLACED,
+    Tokens,
+    build_secrets,
+    build_server,
+    put_checkout,
+)
+from local.cluster.herold import RELAY_HOST
 from local.cluster.layout import CHECKOUT, GIT_ADDRESS
 from local.cluster.pki import LEAVES, Pair
 from local.cluster.tools import DELIVERY_TOOLS, SOURCES, Tool
+from local.images.archive import Image, Start
 from local.images.git.announce import build_payload, sign
 from local.images.git.judge import LARGEST, find_faults
 
@@ -58,7 +70,7 @@ def test_only_writers_push_and_no_token_is_in_a_manifest() -> None:
 
 
 def test_the_cluster_s_argo_cd_follows_the_cluster_s_git_server() -> None:
-    (cluster,) = read_clusters(CHECKOUT / "gitops" / "clusters")
+    (cluster,) = [each for each in read_clusters(CHECKOUT / "gitops" / "clusters") if each.environment == ENVIRONMENT]
     host = cluster.repository.split("/")[2]
     (leaf,) = [leaf for leaf in LEAVES if leaf.file == "git"]
     assert set(leaf.names) == {host, GIT_ADDRESS}
@@ -78,20 +90,33 @@ def test_tools_of_delivery_are_pinned(tool: Tool) -> None:
     assert (folder / "go.sum").stat().st_size > 0
 
 
-def test_a_campaign_of_a_team_is_not_written_over(tmp_path: Path) -> None:
+def test_campaigns_and_teams_that_came_by_a_push_stay_and_what_the_checkout_lost_goes(tmp_path: Path) -> None:
     checkout, clone = tmp_path / "checkout", tmp_path / "clone"
-    for part in ("bootstrap", "clusters", "teams", "campaigns"):
-        (checkout / "gitops" / part).mkdir(parents=True)
-        (checkout / "gitops" / part / "x.yaml").write_text("ours")
-    put_checkout(checkout, clone)
-    assert (clone / "gitops/campaigns/x.yaml").read_text() == "ours"
-    for part in ("clusters", "campaigns"):
-        (clone / "gitops" / part / "x.yaml").write_text("theirs")
-        (clone / "gitops" / part / "y.yaml").write_text("theirs")
-    put_checkout(checkout, clone)
+    for part in (*REPLACED, *PUT_OVER, CAMPAIGNS, APPROVALS):
+        (checkout / part).mkdir(parents=True)
+        (checkout / part / "x.yaml").write_text("ours")
+    own = {"gitops/campaigns/test/shared/s.yaml": "this cluster's"}
+    put_checkout(checkout, clone, own)
+    assert (clone / CAMPAIGNS / "x.yaml").read_text() == "ours"
+    for part in ("gitops/clusters", CAMPAIGNS, "operator/crds", "gitops/campaigns/test/shared"):
+        (clone / part / "x.yaml").write_text("theirs")
+        (clone / part / "y.yaml").write_text("theirs")
+    put_checkout(checkout, clone, own)
     assert (clone / "gitops/clusters/x.yaml").read_text() == "ours"
     assert (clone / "gitops/clusters/y.yaml").read_text() == "theirs"
-    assert (clone / "gitops/campaigns/x.yaml").read_text() == "theirs"
+    assert (clone / CAMPAIGNS / "x.yaml").read_text() == "theirs"
+    assert not (clone / "operator/crds/y.yaml").exists()
+    assert [file.name for file in (clone / "gitops/campaigns/test/shared").iterdir()] == ["s.yaml"]
+
+
+def test_the_cluster_s_repository_names_the_image_that_was_built_here() -> None:
+    image = Image("localhost/herold", Start(("x",), "1"), ())
+    files = build_own_files(image)
+    (overlay,) = [text for path, text in files.items() if path.endswith("kustomization.yaml")]
+    assert [each["digest"] for each in yaml.safe_load(overlay)["images"]] == [image.digest]
+    assert "# What the operator runs" in overlay
+    (shared,) = [text for path, text in files.items() if "/shared/" in path]
+    assert RELAY_HOST in shared
 
 
 def test_an_application_is_delivered_when_it_is_at_that_commit_and_at_rest() -> None:
