@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from local.cluster import gitserver
+from local.cluster import gitserver, images
 from local.cluster.argocd import FIRST, NAMESPACE, PARTS, build_argo_cd, build_crds
 from local.cluster.build import Parts
 from local.cluster.herold import build_shared
@@ -32,8 +32,16 @@ PATIENCE = 240.0
 SEEN = "argocd.argoproj.io/refresh"
 
 
-def start_argo_cd(layout: Layout, kubectl: Kubectl, parts: Parts, authority: str) -> None:
+def start_argo_cd(layout: Layout, kubectl: Kubectl, parts: Parts, progress: Progress) -> None:
     """Have a Git server and Argo CD started; nobody waits for them here."""
+    with progress.step("Argo CD and the Git server are brought in"):
+        for image in (parts.git, parts.argo_cd):
+            images.bring_in(layout, image)
+        _declare(layout, kubectl, parts)
+
+
+def _declare(layout: Layout, kubectl: Kubectl, parts: Parts) -> None:
+    authority = (layout.pki / "ca.crt").read_text()
     tokens = gitserver.known_tokens(kubectl)
     make_volume(layout.volumes / "git")
     items = gitserver.build_server(parts.git.reference, layout.volumes)

@@ -7,7 +7,7 @@ import json
 import os
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from local.cluster import build, host, images, needs, traces
@@ -63,11 +63,13 @@ def bring_up(layout: Layout, progress: Progress, *, bare: bool) -> None:
         if parts:
             # Argo CD's to keep. But a quota of a kind counts nothing until half a minute after the kind was declared.
             kubectl.apply(to_list(build_crds()))
+            # Beside PostgreSQL and its images: each waits for the disk as much as for a processor.
+            delivery = aside.submit(start_argo_cd, layout, kubectl, parts.result(), progress)
         layers.result()
         with progress.step("names resolve"):
             wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
         if parts:
-            start_platform(layout, kubectl, parts.result(), progress)
+            start_platform(layout, kubectl, delivery, progress)
         start_metrics(layout, kubectl, meters.result())
 
 
@@ -106,26 +108,23 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     return kubectl
 
 
-def start_platform(layout: Layout, kubectl: Kubectl, parts: build.Parts, progress: Progress) -> None:
-    """PostgreSQL and a relay that keeps everything, one of each; Argo CD, which brings Herold; until Herold works."""
+def start_platform(layout: Layout, kubectl: Kubectl, delivery: Future[None], progress: Progress) -> None:
+    """PostgreSQL and a relay that keeps everything, one of each; then Herold, by way of Git; until Herold works."""
     with progress.step("images are brought in"):
         herold = build.build_herold_image(layout)
         images.bring_in(layout, herold, also_named=(HEROLD_IMAGE, herold.by_digest))
         postgres = build.build_postgres_image(layout)
-        for image in (postgres, parts.git, parts.argo_cd):
-            images.bring_in(layout, image)
+        images.bring_in(layout, postgres)
     for name in ("postgres", "sink"):
         make_volume(layout.volumes / name)
     authority = (layout.pki / "ca.crt").read_text()
     kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
-    # Argo CD and the Git server start while PostgreSQL does.
-    with progress.step("Argo CD and the Git server are declared"):
-        start_argo_cd(layout, kubectl, parts, authority)
     relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
     install_platform(
         kubectl, build_platform({"herold": herold.reference, "postgres": postgres.reference}), relay, progress
     )
     logins = prepare_herold(kubectl, build_own_namespaces(), authority, progress)
+    delivery.result()
     deliver(layout, kubectl, herold, progress)
     finish_herold(kubectl, logins, progress)
 
