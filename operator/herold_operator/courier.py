@@ -81,7 +81,9 @@ class Courier:
                     if self.receivers.refresh():
                         self._look_at = self._sweep_at = 0.0
                         self._shares.forget()
-                    if self.receivers.namespaces != [] and self.clock() >= self._look_at:
+                    if self.receivers.namespaces == []:
+                        self._look_at = math.inf  # there is nobody to tell, until a file says otherwise
+                    elif self.clock() >= self._look_at:
                         await self._look()
                     self._begin(group, poster)
                     await self._wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import threading
@@ -21,7 +22,7 @@ from herold.ledger.installation import adopt
 from herold.ledger.notices import OF_EACH_AT_A_LOOK, Notice, look_at_notices, put_notices
 from herold.ledger.roles import OPERATOR
 from herold.settings import Settings
-from herold_operator.courier import FIRST_PAUSE, LONGEST_PAUSE, Courier, pause_after
+from herold_operator.courier import FILES_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Courier, pause_after
 from herold_operator.health import Health
 from herold_operator.ledger import Ledger
 from herold_operator.receivers import Receivers
@@ -156,6 +157,30 @@ def fail_first(*statuses: int) -> Any:
 
 def ids(receiver: FakeReceiver) -> list[str]:
     return [each.number for each in receiver.posts]
+
+
+def test_where_nobody_is_to_be_told_files_are_looked_at_every_few_seconds_and_nothing_else_is_done(
+    office: PostOffice,
+) -> None:
+    looks = 0
+
+    class Counting(Receivers):
+        def refresh(self) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().refresh()
+
+    async def work() -> None:
+        journal = Journal("operator", "debug", office.log)
+        ledger = Ledger(Settings(database_url=office.url, state_dir=office.state, single_node=True))
+        courier = Courier(ledger, Counting(office.folder, journal), journal, office.health)
+        courier.wake()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(courier.serve(), FILES_SECONDS / 10)
+        ledger.close()
+
+    asyncio.run(work())
+    assert 0 < looks <= 3
 
 
 def test_what_fails_comes_again_with_the_same_id_and_the_next_waits_for_it(
