@@ -163,11 +163,9 @@ def test_a_campaign_is_suspended_by_a_commit(
     ("stray", "words"),
     [
         # What Argo CD does not look at at all it leaves out, and says so; the rest it refuses.
-        (build_stray("ConfigMap", OTHER_TEAM), "Resource /ConfigMap stray is excluded in the settings"),
-        (
-            build_stray("ClusterRole", OTHER_TEAM),
-            "Resource rbac.authorization.k8s.io/ClusterRole stray is excluded in the settings",
-        ),
+        (build_stray("Secret", OTHER_TEAM), "Resource /Secret stray is excluded in the settings"),
+        (build_stray("ConfigMap", OTHER_TEAM), "ConfigMap is not permitted in project team-club"),
+        (build_stray("ClusterRole", OTHER_TEAM), "ClusterRole is not permitted in project team-club"),
         (build_stray("ServiceAccount", OTHER_TEAM), "ServiceAccount is not permitted in project team-club"),
         (
             {
@@ -188,7 +186,8 @@ def test_a_campaign_is_suspended_by_a_commit(
         ),
     ],
     ids=[
-        "unknown kind",
+        "kind that nobody brings",
+        "kind of the platform",
         "kind without a namespace",
         "foreign kind",
         "foreign namespace",
@@ -205,6 +204,7 @@ def test_what_a_team_may_not_bring_in_is_refused_by_name_and_a_revert_gets_throu
     repository.push("Something that does not belong")
     delivery.wait_words(OTHER, words)
     assert delivery.kubectl.get("segment", "stray", "-n", TEAM) is None
+    assert delivery.kubectl.get("secret", "stray", "-n", OTHER_TEAM) is None
     assert delivery.kubectl.get("configmap", "stray", "-n", OTHER_TEAM) is None
     assert delivery.kubectl.get("serviceaccount", "stray", "-n", OTHER_TEAM) is None
     assert delivery.kubectl.get("clusterrole", "stray") is None
