@@ -19,7 +19,7 @@ from local.cluster.layout import here
 from local.cluster.progress import wait_until
 from local.command import CommandFailed
 
-from e2e.people import Crowd, Item
+from e2e.people import TEAM, Crowd, Item
 
 FOLDER = "gitops/campaigns/test"
 CONTROLLER = "statefulset/argocd-application-controller"
@@ -72,10 +72,18 @@ class Repository:
 
     def validate(self) -> list[dict[str, str]]:
         """What `herold validate` has against the campaigns of this clone, by the policies that lie in it."""
-        command = [str(Path(sys.executable).with_name("herold")), "validate", "-o", "json", FOLDER]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
-        mistakes: list[dict[str, str]] = json.loads(done.stdout)["mistakes"]
+        mistakes: list[dict[str, str]] = json.loads(self._herold("validate", "-o", "json", FOLDER).stdout)["mistakes"]
         return mistakes
+
+    def approve(self, campaign: str, approver: str) -> None:
+        """Write the approval of the shop's campaign as it stands in this clone."""
+        words = ("approve", f"{TEAM}/{campaign}", "--environment", "test", "--approver", approver)
+        done = self._herold(*words, "--reason", "the plan was looked at")
+        assert done.returncode == 0, done.stderr
+
+    def _herold(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("herold")), *words]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
 
     def revert(self) -> str:
         """Undo the last commit by another one, and push that."""

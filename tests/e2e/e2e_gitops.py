@@ -338,6 +338,26 @@ def test_a_kind_that_is_gone_from_git_stays_in_the_cluster_with_its_campaigns(
     assert delivery.kubectl.get("crd", kind) is not None
 
 
+def test_a_campaign_to_many_starts_when_a_second_person_approved_it_by_git(
+    cluster: Cluster, delivery: Delivery, repository: Repository, gather: Gather
+) -> None:
+    crowd = gather(3)
+    items = crowd.team()
+    items[-1]["spec"]["audience"]["maxRecipients"] = 60_000
+    repository.write(f"shop/{crowd.name}.yaml", yaml.safe_dump_all(items, sort_keys=False))
+    repository.write(f"shared/{crowd.name}.yaml", yaml.safe_dump_all(crowd.platform(per_second=PER_SECOND)))
+    repository.push("A campaign to many")
+    cluster.wait_reason(crowd, "Planned", "ApprovalMissing")
+    assert cluster.accepted(crowd) == []
+    repository.approve(crowd.name, "somebody-else")
+    began = now()
+    commit = repository.push("Looked at")
+    cluster.wait_accepted(crowd, 3)
+    print(f"\nfrom the push of an approval to the last of three mails accepted: {now() - began:.1f} s")
+    delivery.wait_synced("shop", commit)
+    assert cluster.recipients(crowd) == Counter(crowd.addresses)
+
+
 def test_what_never_may_happen_is_refused_with_the_words_that_a_marketer_reads_offline(
     delivery: Delivery, repository: Repository, gather: Gather
 ) -> None:
