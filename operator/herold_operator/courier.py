@@ -82,7 +82,8 @@ class Courier:
                         self._look_at = self._sweep_at = 0.0
                         self._shares.forget()
                     if self.receivers.namespaces == []:
-                        self._look_at = math.inf  # there is nobody to tell, until a file says otherwise
+                        # There is nobody to tell, until a file says otherwise.
+                        self._look_at, self.health.notice_since = math.inf, None
                     elif self.clock() >= self._look_at:
                         await self._look()
                     self._begin(group, poster)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from herold.ledger.notices import Notice
@@ -18,6 +19,8 @@ from herold_operator.reasons import ConditionType, Reason
 _SILENT = (Reason.AS_EXPECTED, Reason.LEDGER_UNAVAILABLE, Reason.PREFLIGHT_FOUND_TROUBLE, Reason.PREFLIGHT_FAILED)
 # Of brakes, trouble and findings of one campaign, in a day of the ledger's: what flaps floods nobody's chat.
 MOST_A_DAY = 50
+# What ended longer ago is no news: as long as a notice is tried.
+NEWS = timedelta(days=1)
 # And after its end nothing but an edit that came too late.
 _AFTER_THE_END = (Reason.ALREADY_RAN, Reason.OCCURRENCE_WENT_BACK)
 
@@ -67,8 +70,11 @@ def facts_of(status: Mapping[str, Any]) -> Facts:
     )
 
 
-def baseline(status: Mapping[str, Any], about: About) -> Facts:
-    """What counts as told of a campaign of which nothing was: nobody listened when it happened."""
+def baseline(status: Mapping[str, Any], now: Facts, about: About) -> Facts:
+    """What counts as told of a campaign of which nothing was: what its `status` says already, because nobody listened
+    when it happened; and an end that is old, because a cluster that is made anew has no statuses."""
+    if about.run is not None and about.run.closed_at is not None and about.at - about.run.closed_at > NEWS:
+        return now
     facts = facts_of(status)
     for each in status.get("conditions", ()):
         if each["type"] == ConditionType.DEGRADED and each["reason"] == Reason.PREFLIGHT_FOUND_TROUBLE:

@@ -50,8 +50,9 @@ class Notifier:
             at=seen.ledger.now,
         )
         kept = (await self._known()).get(place)
-        told = Facts.from_json(kept) if kept is not None else baseline(item.get("status") or {}, about)
-        await self._put(place, kept, *plan_notices(told, facts_of(status), about))
+        now = facts_of(status)
+        told = Facts.from_json(kept) if kept is not None else baseline(item.get("status") or {}, now, about)
+        await self._put(place, kept, *plan_notices(told, now, about))
 
     async def attend_gone(self, run: RunView, holds: tuple[HoldView, ...], snapshot: Snapshot) -> None:
         """A run whose campaign is gone, and what holds it for that. Raises HeroldError."""

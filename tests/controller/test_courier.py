@@ -385,6 +385,37 @@ def test_where_nobody_is_declared_the_ledger_is_asked_nothing(office: PostOffice
     assert office.asked == 0
 
 
+def test_where_there_is_nothing_to_do_it_rests(office: PostOffice, shop: FakeReceiver) -> None:
+    looks: list[bool] = []
+
+    class Counted(Receivers):
+        def refresh(self) -> bool:
+            looks.append(True)
+            return super().refresh()
+
+    async def rest(ledger: Ledger) -> int:
+        journal = Journal("operator", "error")
+        courier = Courier(ledger, Counted(office.folder, journal), journal, office.health)
+        task = asyncio.create_task(courier.serve())
+        try:
+            await asyncio.to_thread(wait_for, "its first look", lambda: looks and courier._look_at == float("inf"))
+            before = len(looks)
+            for _ in range(1000):
+                await asyncio.sleep(0)
+            return len(looks) - before
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    settings = Settings(database_url=office.url, state_dir=office.state, single_node=True)
+    ledger = Ledger(settings)
+    assert asyncio.run(rest(ledger)) <= 1  # nobody is declared
+    office.declare(SHOP, shop.file)
+    looks.clear()
+    assert asyncio.run(rest(ledger)) <= 1  # nothing waits
+    ledger.close()
+
+
 def test_while_nothing_waits_the_ledger_is_asked_once(office: PostOffice, shop: FakeReceiver) -> None:
     office.declare(SHOP, shop.file)
     office.write(1)

@@ -149,11 +149,22 @@ def test_a_finding_is_told_once_though_its_numbers_change_and_again_after_it_was
 def test_of_a_campaign_of_which_nothing_was_told_its_status_counts_as_told() -> None:
     over = status("Completed", 7, started=True, Degraded="AlreadyRan")
     closed = run(started_at=NOW, closed_at=NOW)
-    assert plan_notices(baseline(over, about(run=closed)), facts_of(over), about(run=closed))[0] == []
+    assert plan_notices(baseline(over, facts_of(over), about(run=closed)), facts_of(over), about(run=closed))[0] == []
     ahead = status("Scheduled", Degraded="PreflightFoundTrouble")
     known = about(findings=(LATE,))
-    assert plan_notices(baseline(ahead, known), facts_of(ahead), known)[0] == []
-    assert plan_notices(baseline({}, known), facts_of(ahead), known)[0] != []
+    assert plan_notices(baseline(ahead, facts_of(ahead), known), facts_of(ahead), known)[0] == []
+    assert plan_notices(baseline({}, facts_of(ahead), known), facts_of(ahead), known)[0] != []
+
+
+def test_in_a_cluster_that_is_made_anew_what_ended_long_ago_is_no_news() -> None:
+    over, closed = facts_of(status("Completed", 7, started=True)), run(started_at=NOW, closed_at=NOW)
+    today = about(run=closed, at=NOW + timedelta(hours=23))
+    assert [each.type for each in plan_notices(baseline({}, over, today), over, today)[0]] == [
+        "campaign.started",
+        "campaign.completed",
+    ]
+    later = about(run=closed, at=NOW + timedelta(hours=25))
+    assert plan_notices(baseline({}, over, later), over, later)[0] == []
 
 
 def test_a_campaign_that_is_gone_is_held_once_and_released_when_it_is_back() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,8 @@ from hypothesis import strategies as st
 from herold.journal import Journal
 from herold_operator.receivers import Receiver, Receivers, build_receiver, mistakes_of
 from herold_operator.webhook import Answer, Delivered, Failed, Poster, Refused, answer_of, build_body, sign
-from parts.kubernetes import free_port
+from parts.certificates import make_certificates
+from parts.kubernetes import ROOT, free_port
 from parts.webhook_receiver import FakeReceiver, NotVerified, verify, webhook_receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -82,6 +86,20 @@ def test_who_does_not_answer_in_time_who_is_not_there_and_who_has_no_name_failed
     nameless = post(build_receiver({"url": "http://nobody.invalid.svc/", "secret": SECRET}))
     assert isinstance(nameless, Failed)
     assert nameless.error == "ClientConnectorDNSError"
+
+
+def test_a_certificate_of_an_authority_that_nobody_knows_gets_nothing(tmp_path: Path) -> None:
+    served = make_certificates(tmp_path)
+    with webhook_receiver(served) as fake:
+        assert post(build_receiver(fake.file)) == Failed(error="ClientConnectorCertificateError")
+        assert fake.posts == []
+        # As an operator does whose process is told of an authority by SSL_CERT_FILE.
+        script = "import sys; from controller.test_webhook import *; print(post(build_receiver(eval(sys.argv[1]))))"
+        environ = {**os.environ, "SSL_CERT_FILE": str(served.authority), "PYTHONPATH": str(ROOT / "tests")}
+        command = [sys.executable, "-c", script, repr(fake.file)]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "Delivered()\n"
+    assert len(fake.posts) == 1
 
 
 @pytest.mark.parametrize(

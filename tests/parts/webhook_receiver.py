@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from parts.certificates import Certificates
 
 TOLERANCE_SECONDS = 300
 
@@ -60,11 +63,12 @@ class FakeReceiver:
     answer: Callable[[Post], int] = lambda post: 200
     headers: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    scheme: str = "http"
     go_on: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hooks/a-secret-path"
+        return f"{self.scheme}://127.0.0.1:{self.port}/hooks/a-secret-path"
 
     @property
     def file(self) -> dict[str, Any]:
@@ -96,9 +100,9 @@ def verify(secret: str, headers: Mapping[str, str], raw: bytes, now: float) -> s
 
 
 @contextmanager
-def webhook_receiver() -> Iterator[FakeReceiver]:
-    """A receiver on this machine."""
-    fake = FakeReceiver()
+def webhook_receiver(served: Certificates | None = None) -> Iterator[FakeReceiver]:
+    """A receiver on this machine; with TLS where it has a certificate."""
+    fake = FakeReceiver(scheme="http" if served is None else "https")
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -131,6 +135,10 @@ def webhook_receiver() -> Iterator[FakeReceiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if served is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(served.certificate, served.key)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     fake.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
