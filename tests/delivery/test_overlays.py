@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from herold.settings import Settings
 from herold_delivery.declared import read_clusters
 from herold_delivery.platform import CLUSTER_KINDS, HEROLD, HEROLD_KINDS
 from parts.kubernetes import ApiServer, api_server_in, wait_for
@@ -143,15 +144,19 @@ def test_the_project_of_herold_lets_in_what_herold_is(argo_cd: tuple[ApiServer, 
     assert let_in - brought <= {("herold.dev", "SenderProfile")}
 
 
-def test_a_database_without_a_standby_is_for_test_alone(argo_cd: tuple[ApiServer, Path]) -> None:
+def test_every_program_knows_its_environment_and_a_database_without_a_standby_is_for_test_alone(
+    argo_cd: tuple[ApiServer, Path],
+) -> None:
     api, _ = argo_cd
     for environment in ENVIRONMENTS:
         (herold,) = [item for item in applications(environment) if item["metadata"]["name"] == HEROLD]
-        single = {
-            each["value"]
+        told = [
+            {each["name"]: each.get("value", "") for each in container["env"]}
             for item in rendered(api, herold)
             for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ())
-            for each in container["env"]
-            if each["name"] == "HEROLD_SINGLE_NODE"
-        }
-        assert single == {"true" if environment == "test" else "false"}
+        ]
+        assert len(told) == 3
+        for each in told:
+            assert each["HEROLD_SINGLE_NODE"] == ("true" if environment == "test" else "false")
+            # As the programs do without being told.
+            assert each.get("HEROLD_ENVIRONMENT", Settings().environment) == environment
