@@ -14,6 +14,8 @@ from local.cluster.tools import (
     ARGO_CD,
     ARGO_CD_MODULE,
     DELIVERY_TOOLS,
+    EXTERNAL_SECRETS,
+    EXTERNAL_SECRETS_MODULE,
     METRICS_SERVER,
     NODE_TOOLS,
     TOOLS,
@@ -78,11 +80,26 @@ def build_delivery(layout: Layout, progress: Progress) -> Parts:
     version = go_version()
     for tool in DELIVERY_TOOLS:
         _build(tool, layout, version, progress)
+    fetch_kinds(layout, version)
     built = programs(layout.cache, version, DELIVERY_TOOLS)
     with progress.step("images of Argo CD and the Git server"):
         module = module_folder(ARGO_CD, ARGO_CD_MODULE)
         argo_cd = build_argo_cd(built.path("argocd"), built.path("kustomize"), module, layout.images)
         return Parts(module, argo_cd, build_git(CHECKOUT, layout.images))
+
+
+def fetch_kinds(layout: Layout, version: str) -> None:
+    """The kinds of External Secrets, into the cache, for tests of what Git holds for a cloud."""
+    folder = folder_of(EXTERNAL_SECRETS, layout.cache, version)
+    if folder.exists():
+        return
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    bases = module_folder(EXTERNAL_SECRETS, EXTERNAL_SECRETS_MODULE) / "config" / "crds" / "bases"
+    for name in ("externalsecrets", "secretstores"):
+        shutil.copyfile(bases / f"external-secrets.io_{name}.yaml", partial / f"{name}.yaml")
+    partial.rename(folder)
 
 
 def build_layers(layout: Layout, progress: Progress) -> None:

@@ -58,6 +58,9 @@ ARGO_CD = Tool(
     # One program: which part of Argo CD it is says the name by which it is called.
     variables=((f"{ARGO_CD_MODULE}/common.version", ARGO_CD_VERSION.removeprefix("v")),),
 )
+# Only its kinds are taken, so that what Git holds for a cloud is judged by them; it does not run here.
+EXTERNAL_SECRETS_MODULE = "github.com/external-secrets/external-secrets"
+EXTERNAL_SECRETS = Tool("external-secrets")
 KUSTOMIZE = Tool("kustomize", output="kustomize")
 DELIVERY_TOOLS = (ARGO_CD, KUSTOMIZE)
 

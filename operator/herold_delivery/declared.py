@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -53,11 +53,14 @@ class Team(_Declared):
 
 
 class Cluster(_Declared):
-    """One environment's cluster: the repository and the branch that its Argo CD follows."""
+    """One environment's cluster: the repository and the branch that its Argo CD follows, and who writes its Secrets."""
 
     environment: Name
     repository: Annotated[str, StringConstraints(pattern=r"^(https://|ssh://)")]
     branch: Annotated[str, StringConstraints(min_length=1)] = "main"
+    secrets: Literal["Platform", "External"] = Field(
+        default="Platform", description="External: External Secrets, from gitops/infrastructure/secrets."
+    )
 
 
 def read_teams(folder: Path) -> tuple[Team, ...]:

@@ -32,6 +32,7 @@ HEROLD_KINDS: Mapping[str, tuple[str, ...]] = {
     "": ("ConfigMap", "Service", "ServiceAccount"),
     "apps": ("Deployment",),
     "batch": ("Job",),
+    "external-secrets.io": ("ExternalSecret", "SecretStore"),
     "herold.dev": ("ContactSchema", "SenderProfile"),
     "networking.k8s.io": ("NetworkPolicy",),
     "policy": ("PodDisruptionBudget",),
@@ -63,7 +64,9 @@ def build_platform(cluster: Cluster) -> list[Item]:
     project = build_project(
         HEROLD, "Herold itself, and what teams share", cluster, PLATFORM_NAMESPACES, CLUSTER_KINDS, HEROLD_KINDS
     )
-    return [project, kinds, parameters, policies, herold, shared]
+    secrets = _application("herold-secrets", "gitops/infrastructure/secrets", cluster, plain=False)
+    external = [secrets] if cluster.secrets == "External" else []
+    return [project, kinds, parameters, policies, *external, herold, shared]
 
 
 def build_project(

@@ -13,7 +13,7 @@ import yaml
 from herold.settings import Settings
 from herold_delivery.declared import read_clusters
 from herold_delivery.platform import CLUSTER_KINDS, HEROLD, HEROLD_KINDS
-from parts.kubernetes import ApiServer, api_server_in, wait_for
+from parts.kubernetes import ApiServer, api_server_in, kinds_of, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "argocd-application-controller"
@@ -79,6 +79,11 @@ def test_argo_cd_brings_all_that_git_holds_for_an_environment_and_its_policies_l
         if item["kind"] not in ("AppProject", "Application")
     ]
     assert apply(kubeconfig, api, own) == ""
+    if any(item["metadata"]["name"] == "herold-secrets" for item in applications(environment)):
+        # In a cloud they come with External Secrets itself.
+        for kind in kinds_of("external-secrets"):
+            api.apply(kind)
+        wait_for("its kinds", lambda: "secretstores" in api.kubectl("api-resources", "--api-group=external-secrets.io"))
     by_name = {item["metadata"]["name"]: rendered(api, item) for item in applications(environment)}
     # The namespaces come with Herold, and parameters lie in one.
     namespaces = [item for item in by_name[HEROLD] if item["kind"] == "Namespace"]
@@ -139,9 +144,9 @@ def test_the_project_of_herold_lets_in_what_herold_is(argo_cd: tuple[ApiServer, 
         if application["spec"]["project"] == HEROLD
         for item in rendered(api, application)
     }
-    # A test environment alone has a sender that is no secret's.
     assert brought <= let_in
-    assert let_in - brought <= {("herold.dev", "SenderProfile")}
+    external = {("external-secrets.io", "ExternalSecret"), ("external-secrets.io", "SecretStore")}
+    assert let_in - brought <= ({("herold.dev", "SenderProfile")} if environment != "test" else external)
 
 
 def test_every_program_knows_its_environment_and_a_database_without_a_standby_is_for_test_alone(
@@ -160,3 +165,23 @@ def test_every_program_knows_its_environment_and_a_database_without_a_standby_is
             assert each["HEROLD_SINGLE_NODE"] == ("true" if environment == "test" else "false")
             # As the programs do without being told.
             assert each.get("HEROLD_ENVIRONMENT", Settings().environment) == environment
+
+
+def test_every_secret_that_a_pod_of_the_platform_must_have_is_brought_from_the_cloud_s_store() -> None:
+    folder = ROOT / "gitops/infrastructure/secrets"
+    brought = {
+        (item["metadata"]["namespace"], item["spec"]["target"]["name"])
+        for file in (folder / "platform.yaml", folder / "senders.yaml")
+        for item in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    }
+    needed = set()
+    for file in (ROOT / "operator/deploy").glob("*.yaml"):
+        for item in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            pod = item.get("spec", {}).get("template", {}).get("spec", {})
+            volumes = [each["secret"] for each in pod.get("volumes", ()) if "secret" in each]
+            names = [each["secretName"] for each in volumes if not each.get("optional")]
+            variables = [each for container in pod.get("containers", ()) for each in container["env"]]
+            names += [each["valueFrom"]["secretKeyRef"]["name"] for each in variables if "secretKeyRef" in str(each)]
+            needed |= {(item["metadata"]["namespace"], name) for name in names}
+    assert needed
+    assert needed <= brought

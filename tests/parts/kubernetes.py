@@ -66,6 +66,15 @@ def programs() -> dict[str, Path] | None:
     return found
 
 
+def kinds_of(module: str) -> list[dict[str, Any]]:
+    """Kinds of somebody else's that `make up` fetched. Skips where they were not."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "herold" / "tools"
+    folders = sorted(folder for folder in cache.glob(f"{module}-*") if folder.suffix != ".partial")
+    if not folders:
+        pytest.skip(f"the kinds of {module} are not here: make up")
+    return [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(folders[-1].glob("*.yaml"))]
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
