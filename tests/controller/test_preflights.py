@@ -178,7 +178,10 @@ def test_it_looks_a_day_and_an_hour_before_and_says_when(platform: Platform, tmp
             return "Pre-flight found nothing at" in message and "the next" not in message
 
         wait_for("it to say so", said)
-        assert "; the next is at" in platform.wait_reason(day, "Planned", "Scheduled")["message"]
+        wait_for(
+            "the other to name its next",
+            lambda: "; the next is at" in platform.wait_reason(day, "Planned", "Scheduled")["message"],
+        )
         for each in (day, hour, week):
             assert platform.condition(each, "Degraded")["reason"] == "AsExpected"  # type: ignore[index]
         assert platform.runs() == []

@@ -115,6 +115,7 @@ class ApiProxy:
 
     async def _close(self) -> None:
         self._flowing.set()
+        server = self._runner.server if self._runner is not None else None
         if self._runner is not None:
             await self._runner.cleanup()
         if self._session is not None:
@@ -123,6 +124,8 @@ class ApiProxy:
             transport.abort()
         for _ in range(10):  # what was aborted is closed by callbacks of callbacks
             await asyncio.sleep(0)
+        if server is not None:
+            await server.shutdown(0.1)  # who was accepted while the others were closed
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None

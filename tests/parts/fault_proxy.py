@@ -106,6 +106,9 @@ class FaultProxy:
 
     async def _close(self) -> None:
         self._server.close()
+        self._refuse = True
+        for _ in range(10):  # who was accepted just now is known by callbacks of callbacks
+            await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
         for writer in list(self._writers):

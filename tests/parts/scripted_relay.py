@@ -107,6 +107,8 @@ async def scripted_relay(*scripts: Script, tls: ssl.SSLContext | None = None) ->
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for _ in range(10):  # who was accepted just now is known by callbacks of callbacks
+            await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
