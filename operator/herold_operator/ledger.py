@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import select
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -260,8 +261,9 @@ class Ledger:
                 connection = self._idle.get_nowait()
             except queue.Empty:
                 break
-            if not connection.closed:
+            if not connection.closed and not _has_news(connection):
                 return connection
+            connection.close()
         try:
             connection = connect(self._url, application=self._application)
         except Temporary:
@@ -281,6 +283,13 @@ class Ledger:
         self._threads.shutdown(wait=True, cancel_futures=True)
         while not self._idle.empty():
             self._idle.get().close()
+
+
+def _has_news(connection: Connection) -> bool:
+    """Whether its server said something that nobody asked for: that it went away, as a rule. Asks nothing."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _plain(error: psycopg.Error) -> str:
