@@ -60,6 +60,7 @@ def prepare_herold(kubectl: Kubectl, first: Iterable[Item], authority: str, prog
 
 def finish_herold(kubectl: Kubectl, logins: Iterable[Login], progress: Progress) -> None:
     """Until an operator works on a ledger in which each login sees what is its own."""
+    shared = build_shared()
     with progress.step("the operator and the read service work"):
         as_administrator(kubectl, build_bindings(logins))
         for name in (OPERATOR, READER):
@@ -69,7 +70,7 @@ def finish_herold(kubectl: Kubectl, logins: Iterable[Login], progress: Progress)
         hint = f"kubectl logs -n {PLATFORM_NAMESPACE} deployment/{OPERATOR}"
         wait_until(
             "the operator judges",
-            lambda: all(_is_judged(kubectl, item) for item in build_shared()),
+            lambda: all(_is_judged(kubectl, item) for item in shared),
             seconds=PATIENCE,
             hint=hint,
         )

@@ -46,6 +46,12 @@ def rendered(api: ApiServer, application: Item) -> list[Item]:
     return [item for file in files for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
 
 
+def containers(items: list[Item]) -> list[Item]:
+    """Of all pods that these resources make."""
+    pods = [item.get("spec", {}).get("template", {}).get("spec", {}) for item in items]
+    return [container for pod in pods for container in pod.get("containers", ())]
+
+
 def applications(environment: str) -> list[Item]:
     """Those of an environment, in their order."""
     folder = ROOT / "gitops/clusters" / environment / "rendered"
@@ -126,10 +132,9 @@ def test_every_program_of_an_environment_is_the_one_image_by_digest(
     (herold,) = [item for item in applications(environment) if item["metadata"]["name"] == HEROLD]
     items = rendered(api, herold)
     images, workers = set(), set()
-    for item in items:
-        for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
-            images.add(container["image"])
-            workers |= {each["value"] for each in container["env"] if each["name"] == "HEROLD_OPERATOR_WORKER_IMAGE"}
+    for container in containers(items):
+        images.add(container["image"])
+        workers |= {each["value"] for each in container["env"] if each["name"] == "HEROLD_OPERATOR_WORKER_IMAGE"}
     assert images == workers
     assert {image.partition("@")[2] for image in images} == {DIGEST}
 
@@ -157,8 +162,7 @@ def test_every_program_knows_its_environment_and_a_database_without_a_standby_is
         (herold,) = [item for item in applications(environment) if item["metadata"]["name"] == HEROLD]
         told = [
             {each["name"]: each.get("value", "") for each in container["env"]}
-            for item in rendered(api, herold)
-            for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ())
+            for container in containers(rendered(api, herold))
         ]
         assert len(told) == 3
         for each in told:

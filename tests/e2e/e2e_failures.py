@@ -22,6 +22,7 @@ from local.cluster.progress import wait_until
 from e2e import machine
 from e2e.cluster import Cluster
 from e2e.delivery import healing_nothing
+from e2e.operators import no_operator
 from e2e.people import TEAM, Crowd, Item
 from e2e.pods import run_herold
 
@@ -201,19 +202,6 @@ def rests(cluster: Cluster, crowd: Crowd, since: float) -> float:
     late = max(each.at for each in found) - since
     assert late < STOPS_WITHIN
     return late
-
-
-@contextmanager
-def no_operator(cluster: Cluster) -> Iterator[None]:
-    """Both operators are gone."""
-    scale = ("scale", f"deployment/{OPERATOR}", "-n", PLATFORM_NAMESPACE)
-    with healing_nothing(cluster.kubectl):
-        cluster.kubectl(*scale, "--replicas=0")
-        wait_until("the operators are gone", lambda: cluster.uids(*OPERATORS) == [], seconds=60)
-        try:
-            yield
-        finally:
-            cluster.kubectl(*scale, "--replicas=2")
 
 
 def test_a_campaign_that_is_deleted_rests_and_applied_again_goes_on_where_it_was(

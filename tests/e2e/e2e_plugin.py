@@ -11,23 +11,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from local.cluster.layout import PLATFORM_NAMESPACE
 from local.cluster.progress import wait_until
 
 from e2e.cluster import Cluster
-from e2e.delivery import healing_nothing
+from e2e.operators import no_operator
 from e2e.people import TEAM, Crowd
 
 Gather = Callable[[int], Crowd]
 PER_SECOND = 40
 WITHIN = 2.0
-OPERATOR = "app.kubernetes.io/name=herold-operator"
 
 
 def plugin(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
@@ -43,34 +40,6 @@ def must(cluster: Cluster, *words: str) -> Any:
     done = plugin(cluster, *words, "-o", "json")
     assert done.returncode == 0, done
     return json.loads(done.stdout)
-
-
-@contextmanager
-def no_operator(cluster: Cluster) -> Iterator[None]:
-    """Neither an operator nor who would bring it back."""
-    with healing_nothing(cluster.kubectl):
-        scale_operator(cluster, 0)
-        try:
-            yield
-        finally:
-            scale_operator(cluster, 2)
-
-
-def scale_operator(cluster: Cluster, replicas: int) -> None:
-    """And wait until there are that many pods of it."""
-    cluster.kubectl("scale", "deployment/herold-operator", "-n", PLATFORM_NAMESPACE, f"--replicas={replicas}")
-
-    def there() -> bool:
-        found = cluster.kubectl.get("pods", "-n", PLATFORM_NAMESPACE, "-l", OPERATOR)
-        if found is None:
-            return False
-        ready = [
-            all(s["ready"] for s in pod["status"].get("containerStatuses", [{"ready": False}]))
-            for pod in found["items"]
-        ]
-        return len(ready) == replicas and all(ready)
-
-    wait_until(f"{replicas} operator pods", there, seconds=120)
 
 
 def test_with_the_operator_dead_a_hold_stops_the_mails_and_its_return_lets_them_go_on(

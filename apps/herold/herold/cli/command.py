@@ -89,27 +89,23 @@ def as_format(*formats: str) -> Callable[[Function], Function]:
 
 def with_files(function: Function) -> Function:
     """`--files`: where the resources are."""
-    return click.option(
-        "-f",
-        "--files",
-        "paths",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        required=True,
-        help="File or folder with the campaign and all that it names; may be repeated.",
-    )(function)
+    return _files(function, required=True)
 
 
 def with_files_or_changed(function: Function) -> Function:
     """`--files`, of one campaign or of a branch."""
+    return _files(function, "  [default with --changed: gitops/campaigns and gitops/approvals]", required=False)
+
+
+def _files(function: Function, more: str = "", *, required: bool) -> Function:
     return click.option(
         "-f",
         "--files",
         "paths",
         type=click.Path(path_type=Path),
         multiple=True,
-        help="File or folder with the campaign and all that it names; may be repeated.  "
-        "[default with --changed: gitops/campaigns and gitops/approvals]",
+        required=required,
+        help=f"File or folder with the campaign and all that it names; may be repeated.{more}",
     )(function)
 
 

@@ -75,18 +75,18 @@ def parse_clock(text: str) -> time:
 
 def parse_local_instant(text: str) -> datetime:
     """`2026-12-01T09:00:00` -> naive datetime; the zone stands beside it. Raises ValueError."""
-    if not _matches(LOCAL_INSTANT_PATTERN, text):
-        raise ValueError(f"{text!r} is not a local time; write it like 2026-12-01T09:00:00, without an offset")
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a date and time that exists: {error}") from None
+    how = "a local time; write it like 2026-12-01T09:00:00, without an offset"
+    return _parse_moment(LOCAL_INSTANT_PATTERN, text, how)
 
 
 def parse_instant(text: str) -> datetime:
     """`2026-12-01T09:00:00Z` -> aware datetime in UTC. Raises ValueError."""
-    if not _matches(INSTANT_PATTERN, text):
-        raise ValueError(f"{text!r} is not an instant in UTC; write it like 2026-12-01T09:00:00Z")
+    return _parse_moment(INSTANT_PATTERN, text, "an instant in UTC; write it like 2026-12-01T09:00:00Z")
+
+
+def _parse_moment(pattern: str, text: str, how: str) -> datetime:
+    if not _matches(pattern, text):
+        raise ValueError(f"{text!r} is not {how}")
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
