@@ -29,8 +29,9 @@ from local.cluster.tools import (
 )
 from local.command import run
 from local.images.archive import Image
+from local.images.data import build_postgres
 from local.images.delivery import build_argo_cd, build_git
-from local.images.recipes import build_herold, build_postgres, build_single
+from local.images.recipes import build_herold, build_single
 
 
 def install_packages(progress: Progress) -> None:

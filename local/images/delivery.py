@@ -5,20 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.images.archive import Image, Start
-from local.images.debian import Debian, build_base
-from local.images.layer import Entry, Layer, key_of, sha256, stored, write_layer
-from local.images.recipes import PATH, USER
+from local.images.debian import Debian, build_debian
+from local.images.layer import Entry
+from local.images.recipes import DEBIAN, PATH, PYTHON_BASE, USER, build_files
 
 # The user of the official image: manifests and volumes fit both.
 ARGO_CD_USER = "999:999"
-ARGO_CD_BASE = Debian("argocd", ("git", "ca-certificates", "gnupg", "redis-server", "tini", "netbase"))
+ARGO_CD_BASE = Debian("argocd", ("git", "gnupg", "redis-server", "tini"), upon=DEBIAN)
 # One program whose part is told by the name by which it is called.
 ROLES = ("server", "repo-server", "cmp-server", "application-controller", "k8s-auth")
 WRAPPERS = ("git-verify-wrapper.sh", "gpg-wrapper.sh")
 
-GIT_BASE = Debian(
-    "git", ("git", "ca-certificates", "lighttpd", "lighttpd-mod-openssl", "python3.11-minimal", "libpython3.11-stdlib")
-)
+GIT_BASE = Debian("git", ("git", "lighttpd", "lighttpd-mod-openssl"), upon=PYTHON_BASE)
 HOOKS = "usr/share/herold-git/hooks"
 
 
@@ -38,7 +36,7 @@ def build_argo_cd(program: Path, kustomize: Path, module: Path, cache: Path) -> 
         # No name in /etc/passwd goes with 999 here.
         environment=(PATH, ("USER", "argocd"), ("HOME", "/home/argocd"), ("GRPC_ENABLE_TXT_SERVICE_CONFIG", "false")),
     )
-    layers = (build_base(ARGO_CD_BASE, cache), _build_layer("argocd-programs", entries, links, cache))
+    layers = (*build_debian(ARGO_CD_BASE, cache), build_files("argocd-programs", entries, links, cache))
     return Image("localhost/herold-argocd", start, layers)
 
 
@@ -53,10 +51,5 @@ def build_git(checkout: Path, cache: Path) -> Image:
         Entry(f"{HOOKS}/post-receive", folder / "announce.py", 0o755),
     ]
     start = Start(("/usr/local/bin/start-git",), USER, environment=(PATH, ("LC_ALL", "C.UTF-8")))
-    layers = (build_base(GIT_BASE, cache), _build_layer("git-server", entries, {}, cache))
+    layers = (*build_debian(GIT_BASE, cache), build_files("git-server", entries, {}, cache))
     return Image("localhost/herold-git", start, layers)
-
-
-def _build_layer(name: str, entries: list[Entry], links: dict[str, str], cache: Path) -> Layer:
-    parts = [part for entry in entries for part in (entry.path, sha256(entry.source))]
-    return stored(cache, key_of(name, repr(links), *parts), lambda file: write_layer(entries, file, links))

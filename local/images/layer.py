@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
@@ -67,16 +68,22 @@ def _folders(entries: Iterable[Entry]) -> list[str]:
 
 
 def stored(folder: Path, key: str, make: Callable[[Path], None]) -> Layer:
-    """The layer of that key, made if the cache lacks it. An abort leaves a `.partial`, which the next one replaces."""
+    """The layer of that key, made if the cache lacks it. An abort leaves a `.partial`, which the next one replaces.
+
+    Who wants the same one at the same time waits for it.
+    """
     file = folder / f"{key}.tar"
     note = folder / f"{key}.sha256"
     if not (file.exists() and note.exists()):
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{key}.partial"
-        partial.unlink(missing_ok=True)
-        make(partial)
-        note.write_text(sha256(partial) + "\n")
-        partial.rename(file)
+        with (folder / f"{key}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (file.exists() and note.exists()):
+                partial = folder / f"{key}.partial"
+                partial.unlink(missing_ok=True)
+                make(partial)
+                note.write_text(sha256(partial) + "\n")
+                partial.rename(file)
     return Layer(file, "sha256:" + note.read_text().strip(), file.stat().st_size)
 
 

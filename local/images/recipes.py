@@ -10,8 +10,8 @@ from pathlib import Path
 
 from local.command import run
 from local.images.archive import Image, Start
-from local.images.debian import UID, Debian, build_base
-from local.images.layer import Entry, Layer, entries_below, key_of, stored, write_layer
+from local.images.debian import UID, Debian, build_debian
+from local.images.layer import Entry, Layer, entries_below, key_of, sha256, stored, write_layer
 
 USER = f"{UID}:{UID}"
 PATH = ("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -21,36 +21,20 @@ PYTHON = (3, 11)
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 SITE, APPLICATION = "opt/herold/site", "opt/herold/app"
 
-PYTHON_BASE = Debian("python", ("python3.11", "libpython3.11-stdlib", "ca-certificates", "netbase"))
-POSTGRES_BASE = Debian("postgres", ("postgresql-15", "ca-certificates", "netbase"))
-POSTGRES_BIN = "/usr/lib/postgresql/15/bin"
+DEBIAN = Debian("debian", ("ca-certificates", "netbase"))
+PYTHON_BASE = Debian("python", ("python3.11", "libpython3.11-stdlib"), upon=DEBIAN)
 
 
 def build_single(name: str, program: Path, cache: Path) -> Image:
     """An image of one static program."""
-    layer = _program_layer(name, Entry(program.name, program, 0o755), cache)
+    layer = build_files(name, [Entry(program.name, program, 0o755)], {}, cache)
     return Image(f"localhost/herold-{name}", Start((f"/{program.name}",), USER), (layer,))
-
-
-def build_postgres(checkout: Path, cache: Path) -> Image:
-    """PostgreSQL 15 of Debian. The pod gives $PGDATA on a volume and the password as a file."""
-    script = checkout / "local" / "images" / "postgres" / "start-postgres"
-    start = Start(
-        ("/usr/local/bin/start-postgres",),
-        USER,
-        environment=(("PATH", f"{POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C.UTF-8")),
-    )
-    layers = (
-        build_base(POSTGRES_BASE, cache),
-        _program_layer("start-postgres", Entry("usr/local/bin/start-postgres", script, 0o755), cache),
-    )
-    return Image("localhost/herold-postgres", start, layers)
 
 
 def build_herold(checkout: Path, cache: Path) -> Image:
     """Herold from this checkout, all its processes: Debian's Python, the locked dependencies, the application."""
     layers = (
-        build_base(PYTHON_BASE, cache),
+        *build_debian(PYTHON_BASE, cache),
         build_dependencies(checkout / "locks" / "operator.txt", cache),
         build_application(checkout, cache),
     )
@@ -147,8 +131,10 @@ def _compile(folder: Path, prefix: str) -> None:
     run(["sh", "-c", '"$@" || true', "sh", *command, "-s", str(folder), "-p", f"/{prefix}", str(folder)], seconds=300)
 
 
-def _program_layer(name: str, entry: Entry, cache: Path) -> Layer:
-    return stored(cache, key_of(name, entry.path, _read(entry)), lambda file: write_layer([entry], file))
+def build_files(name: str, entries: list[Entry], links: dict[str, str], cache: Path) -> Layer:
+    """A layer of these files and symbolic links (path to target)."""
+    parts = [part for entry in entries for part in (entry.path, oct(entry.mode), sha256(entry.source))]
+    return stored(cache, key_of(name, repr(links), *parts), lambda file: write_layer(entries, file, links))
 
 
 def _read(entry: Entry) -> bytes:

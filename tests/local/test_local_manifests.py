@@ -22,8 +22,9 @@ from local.cluster.platform import FOLDER, build_claiming, build_manifest, build
 from local.cluster.settings import build_settings
 from local.cluster.tools import SOURCES, TOOLS, Programs, Tool, key_of
 from local.cluster.traces import NAMES, Traces, compare, from_json, to_json
-from local.images.debian import UID
-from local.images.recipes import APPLICATION, POSTGRES_BASE, POSTGRES_BIN, PYTHON_BASE, SITE, is_shipped, pip_command
+from local.images.data import DATA
+from local.images.debian import UID, Debian
+from local.images.recipes import APPLICATION, DEBIAN, PYTHON_BASE, SITE, is_shipped, pip_command
 
 LAYOUT = Layout(cache=Path("/cache"), state=Path("/state"))
 IMAGES = {"coredns": "localhost/c:1", "herold": "localhost/h:1", "postgres": "localhost/p:1"}
@@ -173,16 +174,26 @@ def test_the_containerfile_says_what_the_recipes_say() -> None:
     text = (CHECKOUT / "Containerfile").read_text()
     assert f"USER {UID}:{UID}" in text
     assert f"PYTHONPATH=/{APPLICATION}:/{SITE}" in text
-    assert " ".join(PYTHON_BASE.packages) in text
+    assert all(" ".join(debian.packages) in text for debian in (DEBIAN, PYTHON_BASE))
     assert 'ENTRYPOINT ["/usr/bin/python3.11", "-m", "herold.cli"]' in text
     assert "--require-hashes --no-deps" in text
 
 
-def test_the_databases_containerfile_says_what_its_recipe_says() -> None:
-    text = (CHECKOUT / "local" / "images" / "postgres" / "Containerfile").read_text()
+@pytest.mark.parametrize("name", ["postgres", "redis", "rabbitmq"])
+def test_the_containerfile_of_a_data_service_says_what_its_recipe_says(name: str) -> None:
+    folder = CHECKOUT / "local" / "images" / name
+    text = re.sub(r"\s*\\\n\s*", " ", (folder / "Containerfile").read_text())
+    debian: Debian | None = DATA[name]
+    while debian:
+        assert " ".join(debian.packages) in text
+        assert all(path in text for path in debian.without)
+        debian = debian.upon
     assert f"USER {UID}:{UID}" in text
-    assert " ".join(POSTGRES_BASE.packages) in text
-    assert f"PATH={POSTGRES_BIN}:" in text
+    programs = {file.name for file in folder.iterdir() if file.suffix == "" and file.name != "Containerfile"}
+    assert programs == {
+        word.rpartition("/")[2] for word in text.split() if word.startswith(f"local/images/{name}/")
+    } - {"Containerfile"}
+    assert all(os.access(folder / program, os.X_OK) for program in programs)
 
 
 def test_ci_installs_every_package_that_a_cluster_needs() -> None:
@@ -210,7 +221,3 @@ def test_a_question_has_the_name_in_labels_and_an_empty_reply_is_no_answer() -> 
     assert has_answer(b"\0\1\x81\x80\0\1\0\1\0\0\0\0")
     assert not has_answer(b"\0\1\x81\x83\0\1\0\0\0\0\0\0")
     assert not has_answer(b"\0\1\x81\x80\0\1\0\0\0\0\0\0")
-
-
-def test_the_script_of_the_database_is_a_program() -> None:
-    assert os.access(CHECKOUT / "local" / "images" / "postgres" / "start-postgres", os.X_OK)
