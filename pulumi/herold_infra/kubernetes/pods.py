@@ -1,0 +1,245 @@
+"""What all our pods, claims and NetworkPolicies have in common: plain values, as the API server takes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+Item = dict[str, Any]
+
+# The user of our images.
+UID = 65532
+NAME, PART_OF, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/instance"
+CLOSED: Mapping[str, Any] = MappingProxyType(
+    {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+)
+# The API server is no pod, and where it is differs: its ports, then, at any address.
+API_SERVER: Mapping[str, Any] = MappingProxyType(
+    {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 443}, {"port": 6443}]}
+)
+# 1053: CoreDNS where it may not listen on 53.
+NAMES: Mapping[str, Any] = MappingProxyType(
+    {
+        "to": [
+            {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+                "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            }
+        ],
+        "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53}, {"port": 1053, "protocol": "UDP"}, {"port": 1053}],
+    }
+)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who may connect: pods with these labels, in that namespace."""
+
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def peer(self) -> Item:
+        """As a NetworkPolicy names it."""
+        return {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}},
+            "podSelector": {"matchLabels": dict(self.labels)} if self.labels else {},
+        }
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """Where data lie. A `folder` of a `node`: a folder below it for each claim, made by whoever owns the node, for our
+    user alone. No folder: a StorageClass makes them, None for the cluster's default.
+    """
+
+    folder: str | None = None
+    node: str | None = None
+    storage_class: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) != (self.node is None):
+            raise ValueError("volumes: `folder` and `node` go together: a folder lies on a node")
+
+    def build_claim(self, size: str) -> Item:
+        """The spec of a claim. With no class nothing but the volume that names the claim is bound to it."""
+        spec: Item = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+        if self.folder is not None:
+            spec["storageClassName"] = ""
+        elif self.storage_class:
+            spec["storageClassName"] = self.storage_class
+        return spec
+
+    def build_volume(self, name: str, namespace: str, claim: str, size: str) -> list[Item]:
+        """The volume for that claim and no other, below the node's folder by its name; none where a class makes it."""
+        if self.folder is None:
+            return []
+        term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [self.node]}]}
+        spec = {
+            "capacity": {"storage": size},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "",
+            "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {"namespace": namespace, "name": claim},
+            "local": {"path": f"{self.folder}/{name}"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
+        }
+        metadata = {"name": f"herold-{name}" if namespace == "herold-data" else f"{namespace}-{name}"}
+        return [{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}]
+
+
+def labels_of(service: str) -> dict[str, str]:
+    """The labels of everything of a service; its pods are chosen by the first."""
+    return {NAME: service, PART_OF: "herold"}
+
+
+def build_metadata(name: str, namespace: str, service: str) -> Item:
+    """Name, namespace and labels."""
+    return {"name": name, "namespace": namespace, "labels": labels_of(service)}
+
+
+def build_service(name: str, namespace: str, service: str, ports: Mapping[str, int], **spec: Any) -> Item:
+    """A Service with these ports by name."""
+    listed = [{"name": port, "port": number, "targetPort": number} for port, number in ports.items()]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": build_metadata(name, namespace, service),
+        "spec": {**({"ports": listed} if listed else {}), **spec},
+    }
+
+
+def build_headless(name: str, namespace: str, service: str, ports: Mapping[str, int]) -> Item:
+    """The Service that gives each pod of a StatefulSet its name, before it is ready: they must find each other."""
+    chosen = {"selector": {NAME: service}, "publishNotReadyAddresses": True}
+    return build_service(name, namespace, service, ports, clusterIP="None", **chosen)
+
+
+def build_settings(name: str, namespace: str, service: str, files: Mapping[str, str]) -> Item:
+    """A ConfigMap of files."""
+    metadata = build_metadata(name, namespace, service)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(files)}
+
+
+def build_account(name: str, namespace: str, service: str) -> Item:
+    """A ServiceAccount whose token no pod has that does not ask for it."""
+    metadata = build_metadata(name, namespace, service)
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata,
+        "automountServiceAccountToken": False,
+    }
+
+
+def build_budget(namespace: str, service: str) -> Item:
+    """One member at a time goes for maintenance."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": build_metadata(service, namespace, service),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {NAME: service}}},
+    }
+
+
+def build_policy(
+    namespace: str,
+    service: str,
+    open_to: Iterable[tuple[Iterable[Client], Iterable[int]]],
+    among: Iterable[int],
+    egress: Iterable[Mapping[str, Any]] = (),
+) -> Item:
+    """Who reaches a service: clients by port; its own pods each other by the ports `among` them. And whom it asks."""
+    own = {"podSelector": {"matchLabels": {NAME: service}}}
+    between = [{"port": port} for port in among]
+    ingress = [
+        {"from": [client.peer for client in clients], "ports": [{"port": port} for port in ports]}
+        for clients, ports in open_to
+        if clients
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": build_metadata(service, namespace, service),
+        "spec": {
+            "podSelector": {"matchLabels": {NAME: service}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [*ingress, {"from": [own], "ports": between}],
+            "egress": [{"to": [own], "ports": between}, *(dict(each) for each in egress)],
+        },
+    }
+
+
+def build_pod(service: str, containers: list[Item], volumes: list[Item], **spec: Any) -> Item:
+    """A pod template's spec that PodSecurity `restricted` takes; members on different nodes where there are some.
+
+    No fsGroup: it would open data folders to the group, and PostgreSQL refuses such a one. The volumes are our user's.
+    """
+    away = {"labelSelector": {"matchLabels": {NAME: service}}, "topologyKey": "kubernetes.io/hostname"}
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "affinity": {
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": away}]
+            }
+        },
+        "containers": containers,
+        "volumes": volumes,
+        **spec,
+    }
+
+
+def build_set(
+    service: str,
+    namespace: str,
+    members: int,
+    pod: Item,
+    claims: Mapping[str, Item],
+    files: Mapping[str, str],
+    **spec: Any,
+) -> Item:
+    """A StatefulSet whose claims stay when it shrinks or goes: data are taken away by people.
+
+    `files`, by which its pods are set, roll them when they change.
+    """
+    annotations = {"herold.dev/settings": hashlib.sha256("".join(files.values()).encode()).hexdigest()[:16]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": build_metadata(service, namespace, service),
+        "spec": {
+            "serviceName": f"{service}-members",
+            "replicas": members,
+            "selector": {"matchLabels": {NAME: service}},
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+            "template": {"metadata": {"labels": labels_of(service), "annotations": annotations}, "spec": pod},
+            "volumeClaimTemplates": [{"metadata": {"name": name}, "spec": claim} for name, claim in claims.items()],
+            **spec,
+        },
+    }
+
+
+def field_of(name: str, path: str) -> Item:
+    """An environment variable from a field of the pod."""
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def memory(name: str, size: str) -> Item:
+    """A volume in memory, gone with its pod."""
+    return {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+
+
+def secret(name: str, secret_name: str, keys: Iterable[str]) -> Item:
+    """A volume of just these keys of a Secret, as files; the kubelet keeps them in memory."""
+    items = [{"key": key, "path": key} for key in keys]
+    return {"name": name, "secret": {"secretName": secret_name, "items": items, "defaultMode": 0o444}}

@@ -1,0 +1,160 @@
+"""RabbitMQ: one node, or a cluster of three whose quorum queues survive any one of them.
+
+https://www.rabbitmq.com/docs/3.13/cluster-formation#peer-discovery-classic-config and .../quorum-queues
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from herold_infra.kubernetes.pods import (
+    CLOSED,
+    NAME,
+    NAMES,
+    Client,
+    Item,
+    Volumes,
+    build_account,
+    build_budget,
+    build_headless,
+    build_pod,
+    build_policy,
+    build_service,
+    build_set,
+    build_settings,
+    field_of,
+    memory,
+    secret,
+)
+
+SERVICE = "rabbitmq"
+PORT = 5672
+# Erlang's port mapper, and the nodes among each other.
+AMONG = (4369, 25672)
+HOST = "herold"
+ADMINISTRATOR, CLIENT = "administrator", "herold"
+SECRETS = ("cookie", ADMINISTRATOR, CLIENT)
+SIZES = (1, 3)
+
+
+@dataclass(frozen=True)
+class RabbitmqArgs:
+    """`image` by digest; `secret` has `cookie` and the passwords of the users; `clients` may connect."""
+
+    namespace: str
+    image: str
+    secret: str
+    clients: Sequence[Client]
+    volumes: Volumes
+    members: int = 1
+    size: str = "2Gi"
+
+    def __post_init__(self) -> None:
+        if self.members not in SIZES:
+            raise ValueError(f"rabbitmq: {self.members} members; 1, or 3 so that two are a majority")
+
+
+def build_rabbitmq(args: RabbitmqArgs) -> list[Item]:
+    """All of it. Clients ask `rabbitmq:5672`, virtual host `herold`, and declare queues with `x-queue-type: quorum`."""
+    namespace, names = args.namespace, [f"rabbitmq-{number}" for number in range(args.members)]
+    volumes = [args.volumes.build_volume(name, namespace, f"data-{name}", args.size) for name in names]
+    files = build_files(args)
+    return [
+        *(item for each in volumes for item in each),
+        build_account(SERVICE, namespace, SERVICE),
+        build_settings(SERVICE, namespace, SERVICE, files),
+        build_service("rabbitmq", namespace, SERVICE, {"amqp": PORT}, selector={NAME: SERVICE}),
+        build_headless("rabbitmq-members", namespace, SERVICE, {"epmd": AMONG[0], "nodes": AMONG[1]}),
+        build_budget(namespace, SERVICE),
+        build_policy(namespace, SERVICE, [(args.clients, [PORT])], AMONG, [NAMES]),
+        _build_set(args, files),
+    ]
+
+
+def domain_of(namespace: str) -> str:
+    """Under which the nodes have their names: they are in the data, and must never change."""
+    return f"rabbitmq-members.{namespace}.svc.cluster.local"
+
+
+def build_files(args: RabbitmqArgs) -> dict[str, str]:
+    """What RabbitMQ reads, less the hashes of passwords."""
+    domain = domain_of(args.namespace)
+    lines = [
+        f"listeners.tcp.default = {PORT}",
+        "cluster_formation.peer_discovery_backend = classic_config",
+        *(
+            f"cluster_formation.classic_config.nodes.{number} = rabbit@rabbitmq-{number - 1}.{domain}"
+            for number in range(1, args.members + 1)
+        ),
+        # Who is cut off from the majority stops: two halves that both take messages can't be put together again.
+        "cluster_partition_handling = pause_minority",
+        "vm_memory_high_watermark.absolute = 256MiB",
+        "disk_free_limit.absolute = 512MB",
+        "load_definitions = /run/herold-rabbitmq/definitions.json",
+        "log.console = true",
+        "log.console.level = info",
+        "log.file = false",
+        "queue_master_locator = min-masters",
+        # A consumer that keeps a message for half an hour is dead.
+        "consumer_timeout = 1800000",
+    ]
+    may = {"configure": ".*", "write": ".*", "read": ".*"}
+    definitions = {
+        "users": [{"name": ADMINISTRATOR, "tags": ["administrator"]}, {"name": CLIENT, "tags": []}],
+        "vhosts": [{"name": HOST}],
+        "permissions": [{"user": user, "vhost": HOST, **may} for user in (ADMINISTRATOR, CLIENT)],
+        # A poisoned message is put aside after so many deliveries, and not delivered for ever.
+        "policies": [
+            {
+                "vhost": HOST,
+                "name": "deliveries",
+                "pattern": ".*",
+                "apply-to": "queues",
+                "definition": {"delivery-limit": 20},
+                "priority": 0,
+            }
+        ],
+    }
+    return {
+        "rabbitmq.conf": "\n".join(lines) + "\n",
+        "definitions.json": json.dumps(definitions, indent=1) + "\n",
+        "enabled_plugins": "[].\n",
+    }
+
+
+def _build_set(args: RabbitmqArgs, files: dict[str, str]) -> Item:
+    volumes = [
+        memory("tmp", "16Mi"),
+        memory("run", "4Mi"),
+        {"name": "settings", "configMap": {"name": SERVICE}},
+        secret("passwords", args.secret, SECRETS),
+    ]
+    container = {
+        "name": SERVICE,
+        "image": args.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/usr/local/bin/start-rabbitmq"],
+        "env": [
+            field_of("POD_NAME", "metadata.name"),
+            {"name": "RABBITMQ_DOMAIN", "value": domain_of(args.namespace)},
+        ],
+        "ports": [{"name": "amqp", "containerPort": PORT}],
+        # Without RabbitMQ's own command, which starts a virtual machine each time.
+        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2, "timeoutSeconds": 5},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "640Mi"}},
+        "securityContext": dict(CLOSED),
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/var/lib/rabbitmq"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- memory of this pod alone
+            {"name": "run", "mountPath": "/run/herold-rabbitmq"},
+            {"name": "settings", "mountPath": "/etc/herold-rabbitmq", "readOnly": True},
+            {"name": "passwords", "mountPath": "/run/secrets/rabbitmq", "readOnly": True},
+        ],
+    }
+    pod = build_pod(SERVICE, [container], volumes, serviceAccountName=SERVICE, terminationGracePeriodSeconds=60)
+    made = build_set(SERVICE, args.namespace, args.members, pod, {"data": args.volumes.build_claim(args.size)}, files)
+    # A node waits at its start for those that it knew last: one after the other, they would wait for ever.
+    made["spec"]["podManagementPolicy"] = "Parallel"
+    return made

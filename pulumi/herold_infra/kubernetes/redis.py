@@ -1,0 +1,150 @@
+"""Redis with a Sentinel beside each member: one member, or three of which the Sentinels choose the master.
+
+https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from herold_infra.kubernetes.pods import (
+    CLOSED,
+    NAMES,
+    Client,
+    Item,
+    Volumes,
+    build_account,
+    build_budget,
+    build_headless,
+    build_pod,
+    build_policy,
+    build_service,
+    build_set,
+    build_settings,
+    field_of,
+    memory,
+    secret,
+)
+
+SERVICE = "redis"
+PORT, SENTINEL = 6379, 26379
+CONFIG = "/etc/herold-redis"
+PASSWORDS = ("admin", "client", "replication", "sentinel")
+SIZES = (1, 3)
+MEMORY = "128mb"
+# Until a master that is silent counts as gone, and how long a failover may take before it is tried again.
+SILENT_MS, FAILOVER_MS = 5000, 30000
+
+
+@dataclass(frozen=True)
+class RedisArgs:
+    """`image` by digest; `secret` has the passwords of PASSWORDS; `clients` may connect, as the user `herold`."""
+
+    namespace: str
+    image: str
+    secret: str
+    clients: Sequence[Client]
+    volumes: Volumes
+    members: int = 1
+    size: str = "1Gi"
+
+    def __post_init__(self) -> None:
+        if self.members not in SIZES:
+            raise ValueError(f"redis: {self.members} members; 1, or 3 so that two can agree on a master")
+
+
+def build_redis(args: RedisArgs) -> list[Item]:
+    """All of it. Clients ask `redis-sentinels:26379` who the master of `herold` is."""
+    namespace, members = args.namespace, [f"redis-{number}" for number in range(args.members)]
+    volumes = [args.volumes.build_volume(name, namespace, f"data-{name}", args.size) for name in members]
+    files = build_files(args.members)
+    return [
+        *(item for each in volumes for item in each),
+        build_account(SERVICE, namespace, SERVICE),
+        build_settings(SERVICE, namespace, SERVICE, files),
+        build_headless("redis-members", namespace, SERVICE, {"redis": PORT, "sentinel": SENTINEL}),
+        build_service(
+            "redis-sentinels",
+            namespace,
+            SERVICE,
+            {"sentinel": SENTINEL},
+            selector={"app.kubernetes.io/name": SERVICE},
+        ),
+        build_budget(namespace, SERVICE),
+        build_policy(namespace, SERVICE, [(args.clients, [PORT, SENTINEL])], [PORT, SENTINEL], [NAMES]),
+        _build_set(args, files),
+    ]
+
+
+def build_files(members: int) -> dict[str, str]:
+    """What Redis and the Sentinel read, less names and passwords."""
+    redis = [
+        "bind 0.0.0.0",
+        f"port {PORT}",
+        "protected-mode no",  # everybody has a password: the user `default` is off
+        "appendonly yes",
+        "appendfsync everysec",
+        f"maxmemory {MEMORY}",
+        # What does not fit is refused and not forgotten.
+        "maxmemory-policy noeviction",
+        "loglevel notice",
+        # A master that nobody follows takes no writes: nothing is acknowledged that one machine alone has.
+        f"min-replicas-to-write {1 if members > 1 else 0}",
+        "min-replicas-max-lag 10",
+    ]
+    sentinel = [
+        "bind 0.0.0.0",
+        f"port {SENTINEL}",
+        "protected-mode no",
+        "loglevel notice",
+        # The start program writes them below `sentinel monitor`, which must come first.
+        f"# herold down-after-milliseconds herold {SILENT_MS}",
+        f"# herold failover-timeout herold {FAILOVER_MS}",
+        "# herold parallel-syncs herold 1",
+    ]
+    return {"redis.conf": "\n".join(redis) + "\n", "sentinel.conf": "\n".join(sentinel) + "\n"}
+
+
+def _build_set(args: RedisArgs, files: dict[str, str]) -> Item:
+    volumes = [
+        memory("tmp", "16Mi"),
+        memory("run-redis", "1Mi"),
+        memory("run-sentinel", "1Mi"),
+        {"name": "settings", "configMap": {"name": SERVICE}},
+        secret("passwords", args.secret, PASSWORDS),
+    ]
+    environment = [
+        field_of("POD_NAME", "metadata.name"),
+        {"name": "REDIS_DOMAIN", "value": f"redis-members.{args.namespace}.svc.cluster.local"},
+        {"name": "REDIS_SENTINELS", "value": f"redis-sentinels.{args.namespace}.svc.cluster.local"},
+        {"name": "REDIS_QUORUM", "value": str(args.members // 2 + 1)},
+    ]
+    containers = [
+        _build_container(args, "redis", PORT, environment, "256Mi"),
+        _build_container(args, "sentinel", SENTINEL, environment, "64Mi"),
+    ]
+    pod = build_pod(SERVICE, containers, volumes, serviceAccountName=SERVICE, terminationGracePeriodSeconds=30)
+    claims = {"data": args.volumes.build_claim(args.size)}
+    return build_set(SERVICE, args.namespace, args.members, pod, claims, files)
+
+
+def _build_container(args: RedisArgs, name: str, port: int, environment: list[Item], limit: str) -> Item:
+    return {
+        "name": name,
+        "image": args.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [f"/usr/local/bin/start-{name}"],
+        "env": environment,
+        "ports": [{"name": name, "containerPort": port}],
+        "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2, "timeoutSeconds": 5},
+        "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": limit}},
+        "securityContext": dict(CLOSED),
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 -- memory of this pod alone
+            {"name": f"run-{name}", "mountPath": "/run/herold-redis"},
+            {"name": "settings", "mountPath": CONFIG, "readOnly": True},
+            {"name": "passwords", "mountPath": "/run/secrets/redis", "readOnly": True},
+        ],
+    }
