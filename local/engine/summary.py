@@ -39,6 +39,15 @@ FACTS: dict[str, tuple[str, ...]] = {
     "cloudtrail/trail:Trail": ("isMultiRegionTrail",),
     "guardduty/detectorFeature:DetectorFeature": ("name",),
     "securityhub/standardsSubscription:StandardsSubscription": ("standardsArn",),
+    "amp/workspaceConfiguration:WorkspaceConfiguration": ("retentionPeriodInDays",),
+    "opensearch/domain:Domain": (
+        "engineVersion",
+        "clusterConfig.instanceType",
+        "clusterConfig.instanceCount",
+        "clusterConfig.dedicatedMasterEnabled",
+    ),
+    "grafana/workspace:Workspace": ("grafanaVersion", "authenticationProviders"),
+    "budgets/budget:Budget": ("limitAmount", "limitUnit"),
     "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
 }
 

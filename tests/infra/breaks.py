@@ -29,6 +29,11 @@ BROKER = "mq/broker:Broker"
 CLUSTER = "eks/cluster:Cluster"
 TEMPLATE = "ec2/launchTemplate:LaunchTemplate"
 NODES = "eks/nodeGroup:NodeGroup"
+LOGS = "opensearch/domain:Domain"
+METRICS = "amp/workspace:Workspace"
+DASHBOARDS = "grafana/workspace:Workspace"
+BUDGET = "budgets/budget:Budget"
+UNUSUAL = "costexplorer/anomalySubscription:AnomalySubscription"
 
 
 def grants(action: str, resource: str) -> str:
@@ -110,6 +115,8 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(CACHE, "atRestEncryptionEnabled"),
         unset(CACHE, "kmsKeyId"),
         unset(BROKER, "encryptionOptions"),
+        unset(LOGS, "encryptAtRest"),
+        unset(LOGS, "encryptAtRest.kmsKeyId"),
     ),
     "data-in-flight-is-encrypted": (
         unset(DATABASE, "dbClusterParameterGroupName"),
@@ -118,11 +125,15 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(PROXY, "requireTls"),
         unset(CACHE, "transitEncryptionMode"),
         put(CACHE, "transitEncryptionMode", "preferred"),
+        unset(LOGS, "nodeToNodeEncryption"),
+        unset(LOGS, "domainEndpointOptions.enforceHttps"),
+        put(LOGS, "domainEndpointOptions.tlsSecurityPolicy", "Policy-Min-TLS-1-0-2019-07"),
     ),
     "data-is-private": (
         unset("rds/clusterInstance:ClusterInstance", "publiclyAccessible"),
         unset(BROKER, "publiclyAccessible"),
         unset(INGRESS, "referencedSecurityGroupId", "queue-in"),
+        unset(LOGS, "vpcOptions"),
     ),
     "data-wants-identity": (
         unset(DATABASE, "iamDatabaseAuthenticationEnabled"),
@@ -131,6 +142,9 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(CACHE, "userGroupIds"),
         unset("elasticache/user:User", "authenticationMode", "1-cache"),
         put("elasticache/user:User", "accessString", "on ~* +@all", "default"),
+        unset(LOGS, "advancedSecurityOptions"),
+        put(LOGS, "advancedSecurityOptions.anonymousAuthEnabled", True),
+        unset(LOGS, "accessPolicies"),
     ),
     "data-can-be-restored": (
         unset(DATABASE, "backupRetentionPeriod"),
@@ -148,11 +162,14 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(CACHE, "automaticFailoverEnabled"),
         unset(BROKER, "deploymentMode"),
         without("rds/clusterInstance:ClusterInstance", DATABASE, "eu-central-1"),
+        unset(LOGS, "clusterConfig.zoneAwarenessConfig"),
+        put(LOGS, "clusterConfig.dedicatedMasterEnabled", False),
     ),
     "content-is-not-logged": (
         unset(PARAMETERS, "parameters"),
         unset(PROXY, "debugLogging"),
         put(CACHE, "logDeliveryConfigurations[0].logType", "slow-log"),
+        put(LOGS, "logPublishingOptions[0].logType", "SEARCH_SLOW_LOGS"),
     ),
     "firewall-before-the-edge": (
         without("wafv2/webAclAssociation:WebAclAssociation", BALANCER, "central"),
@@ -293,6 +310,40 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
     "restores-are-tried": (
         without("backup/restoreTestingPlan:RestoreTestingPlan", "backup/plan:Plan"),
         without("backup/restoreTestingSelection:RestoreTestingSelection", "backup/plan:Plan"),
+    ),
+    "metrics-are-kept": (
+        without("amp/scraper:Scraper", CLUSTER),
+        unset(METRICS, "kmsKeyArn"),
+        unset(METRICS, "loggingConfiguration"),
+        without("amp/workspaceConfiguration:WorkspaceConfiguration", METRICS),
+        put("amp/workspaceConfiguration:WorkspaceConfiguration", "retentionPeriodInDays", 30, blamed=METRICS),
+    ),
+    "metrics-raise-alarms": (
+        without("amp/ruleGroupNamespace:RuleGroupNamespace", METRICS),
+        without("amp/alertManagerDefinition:AlertManagerDefinition", METRICS),
+    ),
+    "log-store-is-audited": (
+        unset(LOGS, "logPublishingOptions"),
+        unset(LOGS, "logPublishingOptions[0].enabled"),
+        unset(LOGS, "softwareUpdateOptions"),
+    ),
+    "dashboards-are-private": (
+        unset(DASHBOARDS, "networkAccessControl"),
+        put(DASHBOARDS, "networkAccessControl.prefixListIds", ["pl-1"]),
+        unset(DASHBOARDS, "vpcConfiguration"),
+        unset(DASHBOARDS, "kmsKeyId"),
+        put(DASHBOARDS, "permissionType", "SERVICE_MANAGED"),
+        put(DASHBOARDS, "authenticationProviders", []),
+        unset("grafana/roleAssociation:RoleAssociation", "groupIds"),
+        put("grafana/roleAssociation:RoleAssociation", "userIds", ["somebody"]),
+    ),
+    "spending-is-watched": (
+        without(BUDGET, "ec2/vpc:Vpc"),
+        without(UNUSUAL, "ec2/vpc:Vpc"),
+        unset(BUDGET, "limitAmount"),
+        unset(BUDGET, "notifications[2]"),
+        unset(BUDGET, "notifications[0].subscriberSnsTopicArns"),
+        unset(UNUSUAL, "thresholdExpression"),
     ),
     "no-star": (
         unset("iam/rolePolicy:RolePolicy", "policy"),

@@ -29,6 +29,10 @@ HEART = "herold_infra/aws/heartbeat.py"
 AUDIT = "herold_infra/aws/audit.py"
 BACKUP = "herold_infra/aws/backup.py"
 NODES = "herold_infra/aws/nodes.py"
+METRICS = "herold_infra/aws/metrics.py"
+LOGS = "herold_infra/aws/log_store.py"
+DASHBOARDS = "herold_infra/aws/dashboards.py"
+SPENDING = "herold_infra/aws/spending.py"
 KEYS = "herold_infra/aws/keys.py"
 
 LINES: dict[str, Line] = {
@@ -112,6 +116,23 @@ LINES: dict[str, Line] = {
         '            restore_testing_plan_name="x",\n',
         "backup",
     ),
+    "metrics-are-kept": Line(METRICS, "            retention_period_in_days=settings.days,\n", "", "metrics"),
+    "metrics-raise-alarms": Line(
+        METRICS,
+        "self._args.alarm_topic.apply(lambda topic: build_alert_manager(topic, place.region))",
+        'build_alert_manager("arn:aws:sns:eu-central-1:123456789012:other", place.region)',
+        "metrics",
+    ),
+    "log-store-is-audited": Line(
+        LOGS, '"cloudwatch_log_group_arn": log.arn, "enabled": True}', '"cloudwatch_log_group_arn": log.arn}', "-logs"
+    ),
+    "dashboards-are-private": Line(
+        DASHBOARDS,
+        '            network_access_control={"vpce_ids": [door.id], "prefix_list_ids": []},\n',
+        "",
+        "dashboards",
+    ),
+    "spending-is-watched": Line(SPENDING, '("ACTUAL", 100), ', "", "spending"),
     "no-star": Line("herold_infra/aws/flow_log.py", '"logs:CreateLogStream", ', '"logs:*", ', "flow"),
     "roles-name-their-bearers": Line(
         "herold_infra/aws/documents.py", 'principals={"Service": [service]}', 'principals={"AWS": ["*"]}', "flow"

@@ -58,6 +58,8 @@ def _preview_broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
     copy = tmp_path_factory.mktemp("broken")
     shutil.copyfile(CHECKOUT / "Pulumi.yaml", copy / "Pulumi.yaml")
     shutil.copytree(CHECKOUT / "pulumi", copy / "pulumi", ignore=shutil.ignore_patterns("__pycache__"))
+    # The program reads the alert rules from where they stand beside it.
+    shutil.copytree(CHECKOUT / "operator" / "deploy" / "alerts", copy / "operator" / "deploy" / "alerts")
     for line in LINES.values():
         _break(copy, line)
     session = Session(engine, tmp_path_factory.mktemp("state"), "aws-prod", copy)

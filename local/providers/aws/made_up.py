@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import typing
+import uuid
 from typing import Any
 
 from local.providers import wire
@@ -59,4 +60,6 @@ def _arn(kind: str, made: str) -> str:
     if service == "iam":
         return f"arn:aws:iam::{ACCOUNT}:{rest.lower()}/{made}"
     where = f"arn:aws:{service}:{REGION}:{ACCOUNT}"
+    if service == "kms":
+        return f"{where}:{rest.lower()}/{uuid.uuid5(uuid.NAMESPACE_OID, made)}"
     return f"{where}:{made}" if service in ("sqs", "sns") else f"{where}:{rest.lower()}/{made}"

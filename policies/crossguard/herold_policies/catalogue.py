@@ -22,6 +22,7 @@ MODULES = (
     "identity",
     "logs",
     "protection",
+    "watching",
 )
 
 

@@ -1,9 +1,10 @@
-"""Rules for what keeps data: databases, caches, brokers."""
+"""Rules for what keeps data: databases, caches, brokers, central logs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from herold_policies.demand import demand, demand_some
 from herold_policies.graph import Graph, Node
 from herold_policies.rule import Violation, fsbp, gdpr, pci, rule
 
@@ -15,22 +16,8 @@ PARAMETERS = "rds/clusterParameterGroup:ClusterParameterGroup"
 CACHE = "elasticache/replicationGroup:ReplicationGroup"
 USER = "elasticache/user:User"
 BROKER = "mq/broker:Broker"
+LOGS = "opensearch/domain:Domain"
 LEAST_DAYS = {"prod": 35, "staging": 7}
-
-
-def _demand(node: Node, **wanted: object) -> Iterator[Violation]:
-    """A violation for each property (`a__b` is a.b) that is not exactly this."""
-    for path, value in wanted.items():
-        path = path.replace("__", ".")
-        if node.get(path) != value or type(node.get(path)) is not type(value):
-            yield Violation(node, f"must say {path}: {str(value).lower() if isinstance(value, bool) else value}")
-
-
-def _demand_some(node: Node, *paths: str) -> Iterator[Violation]:
-    """A violation for each property that is not set."""
-    for path in paths:
-        if node.get(path) in (None, "", []):
-            yield Violation(node, f"must say {path}")
 
 
 @rule(
@@ -39,21 +26,25 @@ def _demand_some(node: Node, *paths: str) -> Iterator[Violation]:
     gdpr("32(1)(a)"),
     fsbp("RDS.27"),
     fsbp("ElastiCache.4"),
-    kinds=(CLUSTER, WORLDWIDE, CACHE, BROKER),
+    fsbp("Opensearch.1"),
+    kinds=(CLUSTER, WORLDWIDE, CACHE, BROKER, LOGS),
 )
 def data_at_rest_is_encrypted(graph: Graph) -> Iterator[Violation]:
     """Storage without encryption, or with a key of AWS's that everybody in the account may use."""
     for node in graph.of(CLUSTER):
-        yield from _demand(node, storageEncrypted=True)
-        yield from _demand_some(node, "kmsKeyId")
+        yield from demand(node, storageEncrypted=True)
+        yield from demand_some(node, "kmsKeyId")
     for node in graph.of(WORLDWIDE):
-        yield from _demand(node, storageEncrypted=True)
+        yield from demand(node, storageEncrypted=True)
     for node in graph.of(CACHE):
-        yield from _demand(node, atRestEncryptionEnabled=True)
-        yield from _demand_some(node, "kmsKeyId")
+        yield from demand(node, atRestEncryptionEnabled=True)
+        yield from demand_some(node, "kmsKeyId")
     for node in graph.of(BROKER):
-        yield from _demand(node, encryptionOptions__useAwsOwnedKey=False)
-        yield from _demand_some(node, "encryptionOptions.kmsKeyId")
+        yield from demand(node, encryptionOptions__useAwsOwnedKey=False)
+        yield from demand_some(node, "encryptionOptions.kmsKeyId")
+    for node in graph.of(LOGS):
+        yield from demand(node, encryptAtRest__enabled=True)
+        yield from demand_some(node, "encryptAtRest.kmsKeyId")
 
 
 @rule(
@@ -61,12 +52,14 @@ def data_at_rest_is_encrypted(graph: Graph) -> Iterator[Violation]:
     pci("4.2.1"),
     gdpr("32(1)(a)"),
     fsbp("ElastiCache.5"),
-    kinds=(CLUSTER, PARAMETERS, PROXY, CACHE),
+    fsbp("Opensearch.3"),
+    fsbp("Opensearch.8"),
+    kinds=(CLUSTER, PARAMETERS, PROXY, CACHE, LOGS),
 )
 def data_in_flight_is_encrypted(graph: Graph) -> Iterator[Violation]:
     """A server that would talk in clear if a client asked for it."""
     for node in graph.of(CLUSTER):
-        yield from _demand_some(node, "dbClusterParameterGroupName")
+        yield from demand_some(node, "dbClusterParameterGroupName")
     for node in graph.of(PARAMETERS):
         values = _parameters(node)
         if values.get("rds.force_ssl") != "1":
@@ -74,10 +67,17 @@ def data_in_flight_is_encrypted(graph: Graph) -> Iterator[Violation]:
         if values.get("ssl_min_protocol_version") not in ("TLSv1.2", "TLSv1.3"):
             yield Violation(node, "must set ssl_min_protocol_version to TLSv1.2 or TLSv1.3")
     for node in graph.of(PROXY):
-        yield from _demand(node, requireTls=True)
+        yield from demand(node, requireTls=True)
     for node in graph.of(CACHE):
         # `preferred` still lets clients in without.
-        yield from _demand(node, transitEncryptionEnabled=True, transitEncryptionMode="required")
+        yield from demand(node, transitEncryptionEnabled=True, transitEncryptionMode="required")
+    for node in graph.of(LOGS):
+        yield from demand(
+            node,
+            nodeToNodeEncryption__enabled=True,
+            domainEndpointOptions__enforceHttps=True,
+            domainEndpointOptions__tlsSecurityPolicy="Policy-Min-TLS-1-2-PFS-2023-10",
+        )
 
 
 def _parameters(node: Node) -> dict[str, str]:
@@ -88,16 +88,20 @@ def _parameters(node: Node) -> dict[str, str]:
     "Data is reached from named security groups only, never from an address",
     pci("1.4.4"),
     fsbp("RDS.2"),
-    kinds=(INSTANCE, BROKER, "vpc/securityGroupIngressRule:SecurityGroupIngressRule"),
+    fsbp("Opensearch.2"),
+    kinds=(INSTANCE, BROKER, LOGS, "vpc/securityGroupIngressRule:SecurityGroupIngressRule"),
 )
 def data_is_private(graph: Graph) -> Iterator[Violation]:
     """A public database or broker, or a group of the data zone that lets addresses in."""
     for node in graph.of(INSTANCE, BROKER):
-        yield from _demand(node, publiclyAccessible=False)
+        yield from demand(node, publiclyAccessible=False)
+    for node in graph.of(LOGS):
+        # Without subnets it has an address that the whole world reaches.
+        yield from demand_some(node, "vpcOptions.subnetIds")
     for opening in graph.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
         groups = graph.behind(opening, "securityGroupId")
         if any(group.tag("zone") == "data" for group in groups):
-            yield from _demand_some(opening, "referencedSecurityGroupId")
+            yield from demand_some(opening, "referencedSecurityGroupId")
 
 
 @rule(
@@ -106,22 +110,31 @@ def data_is_private(graph: Graph) -> Iterator[Violation]:
     pci("8.2.2"),
     fsbp("RDS.12"),
     fsbp("ElastiCache.6"),
-    kinds=(CLUSTER, PROXY, CACHE, USER),
+    fsbp("Opensearch.7"),
+    kinds=(CLUSTER, PROXY, CACHE, USER, LOGS),
 )
 def data_wants_identity(graph: Graph) -> Iterator[Violation]:
     """Shared passwords, or none."""
     for node in graph.of(CLUSTER):
-        yield from _demand(node, iamDatabaseAuthenticationEnabled=True)
+        yield from demand(node, iamDatabaseAuthenticationEnabled=True)
     for node in graph.of(PROXY):
         auths = node.get("auths")
         if not auths or any(auth.get("iamAuth") != "REQUIRED" for auth in auths):
             yield Violation(node, "must say iamAuth: REQUIRED of each of its auths")
     for node in graph.of(CACHE):
-        yield from _demand_some(node, "userGroupIds")
+        yield from demand_some(node, "userGroupIds")
     for node in graph.of(USER):
         off = str(node.get("accessString")).startswith("off ")
         if node.get("authenticationMode.type") != "iam" and not off:
             yield Violation(node, "must say authenticationMode.type: iam, or be off")
+    for node in graph.of(LOGS):
+        yield from demand(
+            node,
+            advancedSecurityOptions__enabled=True,
+            advancedSecurityOptions__internalUserDatabaseEnabled=False,
+            advancedSecurityOptions__anonymousAuthEnabled=False,
+        )
+        yield from demand_some(node, "advancedSecurityOptions.masterUserOptions.masterUserArn", "accessPolicies")
 
 
 @rule(
@@ -137,7 +150,7 @@ def data_can_be_restored(graph: Graph) -> Iterator[Violation]:
         days = node.get("backupRetentionPeriod")
         if not isinstance(days, int) or days < least:
             yield Violation(node, f"must say backupRetentionPeriod, {least} days at least")
-        yield from _demand(node, skipFinalSnapshot=False)
+        yield from demand(node, skipFinalSnapshot=False)
     for node in graph.of(CACHE):
         if not node.get("snapshotRetentionLimit"):
             yield Violation(node, "must say snapshotRetentionLimit, 1 day at least")
@@ -147,7 +160,7 @@ def data_can_be_restored(graph: Graph) -> Iterator[Violation]:
 def data_refuses_deletion(graph: Graph) -> Iterator[Violation]:
     """What one call could take away."""
     for node in graph.of(CLUSTER, WORLDWIDE, "eks/cluster:Cluster"):
-        yield from _demand(node, deletionProtection=True)
+        yield from demand(node, deletionProtection=True)
 
 
 @rule(
@@ -156,26 +169,34 @@ def data_refuses_deletion(graph: Graph) -> Iterator[Violation]:
     fsbp("RDS.15"),
     fsbp("ElastiCache.3"),
     fsbp("MQ.5"),
-    kinds=(CLUSTER, INSTANCE, CACHE, BROKER),
+    fsbp("Opensearch.6"),
+    fsbp("Opensearch.11"),
+    kinds=(CLUSTER, INSTANCE, CACHE, BROKER, LOGS),
 )
 def data_survives_a_zone(graph: Graph) -> Iterator[Violation]:
     """Something that stands in one availability zone alone."""
     for node in graph.of(CACHE):
-        yield from _demand(node, multiAzEnabled=True, automaticFailoverEnabled=True)
+        yield from demand(node, multiAzEnabled=True, automaticFailoverEnabled=True)
     for node in graph.of(BROKER):
-        yield from _demand(node, deploymentMode="CLUSTER_MULTI_AZ")
+        yield from demand(node, deploymentMode="CLUSTER_MULTI_AZ")
     for node in graph.of(CLUSTER):
         # A copy in another region has no administrator of its own; it is there for the loss of the whole region.
         primary = node.get("masterUsername") is not None
         if primary and len(graph.pointing(INSTANCE, "clusterIdentifier", node)) < 2:
             yield Violation(node, "must have two instances at least")
+    for node in graph.of(LOGS):
+        yield from demand(
+            node, clusterConfig__zoneAwarenessEnabled=True, clusterConfig__zoneAwarenessConfig__availabilityZoneCount=3
+        )
+        if graph.stack.endswith("-prod"):
+            yield from demand(node, clusterConfig__dedicatedMasterEnabled=True)
 
 
 @rule(
     "No log holds what people wrote or where they live: statements and keys are not logged",
     gdpr("5(1)(c)"),
     pci("3.4.1"),
-    kinds=(PARAMETERS, PROXY, CACHE),
+    kinds=(PARAMETERS, PROXY, CACHE, LOGS),
 )
 def content_is_not_logged(graph: Graph) -> Iterator[Violation]:
     """Logs of statements, of slow statements with their values, of keys."""
@@ -186,8 +207,12 @@ def content_is_not_logged(graph: Graph) -> Iterator[Violation]:
         if values.get("log_min_duration_statement") != "-1":
             yield Violation(node, "must set log_min_duration_statement to -1")
     for node in graph.of(PROXY):
-        yield from _demand(node, debugLogging=False)
+        yield from demand(node, debugLogging=False)
     for node in graph.of(CACHE):
         for delivery in node.get("logDeliveryConfigurations") or ():
             if delivery.get("logType") != "engine-log":
                 yield Violation(node, f"delivers {delivery.get('logType')}, which holds keys and values")
+    for node in graph.of(LOGS):
+        for log in node.get("logPublishingOptions") or ():
+            if log.get("logType") not in ("AUDIT_LOGS", "ES_APPLICATION_LOGS"):
+                yield Violation(node, f"publishes {log.get('logType')}, which holds what people searched for")

@@ -14,6 +14,8 @@ GRANTING = ("iam/policy:Policy", "iam/rolePolicy:RolePolicy", "iam/role:Role")
 WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
     "ec2:DescribeNetworkInterfaces",

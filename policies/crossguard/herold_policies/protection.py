@@ -25,10 +25,12 @@ STATEFUL = (
     "cloudtrail/trail:Trail",
     "backup/vault:Vault",
     "lb/loadBalancer:LoadBalancer",
+    "amp/workspace:Workspace",
+    "opensearch/domain:Domain",
 )
 # Where personal data of people in the EU may be: no transfer to a third country takes place.
 REGIONS = ("eu-central-1", "eu-west-1")
-WORLDWIDE = ("iam/", "route53/", "budgets/", "s3/accountPublicAccessBlock:")
+WORLDWIDE = ("iam/", "route53/", "budgets/", "costexplorer/", "s3/accountPublicAccessBlock:")
 
 
 @rule(

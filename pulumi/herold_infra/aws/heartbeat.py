@@ -10,7 +10,7 @@ from pulumi_aws import cloudwatch, iam, lambda_, scheduler
 
 import herold_infra.functions
 from herold_infra.aws.documents import Statement, build_document, build_trust
-from herold_infra.aws.keys import Keys
+from herold_infra.aws.keys import ALARMING, Keys
 from herold_infra.aws.place import Data, Place
 from herold_infra.aws.topic import make_inbox, make_queue
 from herold_infra.component import Component
@@ -41,7 +41,7 @@ class Heartbeat(Component):
         self._tags = args.place.tags("heartbeat", Data.OPERATIONAL)
         key = args.keys.operational
         dead = make_queue(self, self._place, "heartbeat-dead", Data.OPERATIONAL, key)
-        inbox = make_inbox(self, self._place, "alarms", Data.OPERATIONAL, key, "cloudwatch.amazonaws.com")
+        inbox = make_inbox(self, self._place, "alarms", Data.OPERATIONAL, key, *ALARMING)
         self.alarm_topic_arn = inbox.topic_arn
         self._schedule(self._make_function(dead.arn), dead.arn)
         self._make_alarm()

@@ -24,6 +24,8 @@ USE = (
     "kms:DescribeKey",
 )
 GRANT = ("kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant")
+# What tells people that something is wrong: alarms, alerts on metrics, the budget, spending that nobody expected.
+ALARMING = ("cloudwatch.amazonaws.com", "aps.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com")
 # AWS services that encrypt for us with the key of a class, by the endpoint that they come through.
 SERVICES = {
     Data.OPERATIONAL: ("sqs", "sns", "lambda", "ec2", "es", "aps", "grafana", "s3", "scheduler"),
@@ -109,7 +111,7 @@ def build_key_policy(place: Place, data: Data) -> str:
                 "UseForAlarms",
                 USE,
                 ("*",),
-                {"Service": ["cloudwatch.amazonaws.com", "sns.amazonaws.com"]},
+                {"Service": [*ALARMING, "sns.amazonaws.com"]},
                 {"StringEquals": {"aws:SourceAccount": place.account}},
             )
         )

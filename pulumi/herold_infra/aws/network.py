@@ -14,7 +14,7 @@ from herold_infra.aws.keys import Keys
 from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.component import Component
 
-DATA_PORTS = {"postgresql": 5432, "redis": 6379, "amqps": 5671}
+DATA_PORTS = {"postgresql": 5432, "redis": 6379, "amqps": 5671, "https": 443}
 # Linux picks the client's side of a connection from these.
 EPHEMERAL = (32768, 60999)
 

@@ -11,13 +11,19 @@ from herold_infra.aws.audit import AuditSettings
 from herold_infra.aws.backup import BackupSettings
 from herold_infra.aws.cache import CacheSettings
 from herold_infra.aws.cluster_settings import ClusterSettings
+from herold_infra.aws.dashboards import DashboardsSettings
 from herold_infra.aws.database_settings import DatabaseSettings
 from herold_infra.aws.edge import EdgeSettings
+from herold_infra.aws.log_store import LogStoreSettings
 from herold_infra.aws.mail import MailSettings
+from herold_infra.aws.metrics import MetricsSettings
 from herold_infra.aws.queue import QueueSettings
 from herold_infra.aws.sms import SmsSettings
+from herold_infra.aws.spending import SpendingSettings
 from herold_infra.aws.vpn import VpnSettings
 from herold_infra.settings import Settings
+
+ACTIVE_ONLY = ("cache", "queue", "mail", "sms", "log_store", "dashboards")
 
 
 class RegionSettings(Settings):
@@ -32,11 +38,21 @@ class RegionSettings(Settings):
     audit: AuditSettings
     backup: BackupSettings
     vpn: VpnSettings
+    metrics: MetricsSettings
     # A standby has none of these: what they hold is rebuilt from the ledger, and mail leaves by one region.
     cache: CacheSettings | None = None
     mail: MailSettings | None = None
     sms: SmsSettings | None = None
     queue: QueueSettings | None = None
+    # What was logged in a lost region is lost for the search, and kept by CloudWatch; dashboards are made anew.
+    log_store: LogStoreSettings | None = None
+    dashboards: DashboardsSettings | None = None
+
+    @property
+    def lacks(self) -> list[str]:
+        """What the active region must have, and this one has not."""
+        found = {name: getattr(self, name) for name in ACTIVE_ONLY}
+        return [name for name, value in found.items() if value is None]
 
 
 class StackSettings(Settings):
@@ -44,17 +60,16 @@ class StackSettings(Settings):
 
     environment: Literal["staging", "prod"]
     account: str = Field(pattern="^[0-9]{12}$")
+    spending: SpendingSettings
     regions: tuple[RegionSettings, ...] = Field(strict=False)
 
     @model_validator(mode="after")
     def _one_active(self) -> Self:
         if [region.role for region in self.regions].count("active") != 1:
             raise ValueError("regions: exactly one must be active")
-        if any(
-            region.role == "active" and not (region.cache and region.queue and region.mail and region.sms)
-            for region in self.regions
-        ):
-            raise ValueError("regions: the active one needs a cache, a queue, mail and sms")
+        for region in self.regions:
+            if region.role == "active" and region.lacks:
+                raise ValueError(f"regions: the active one lacks {', '.join(region.lacks)}")
         if len({region.name for region in self.regions}) != len(self.regions):
             raise ValueError("regions: one is named twice")
         if len({region.network.cidr for region in self.regions}) != len(self.regions):

@@ -11,16 +11,20 @@ from herold_infra.aws.audit import Audit, AuditArgs
 from herold_infra.aws.backup import Backup, BackupArgs
 from herold_infra.aws.cache import Cache, CacheArgs
 from herold_infra.aws.cluster import Cluster, ClusterArgs
+from herold_infra.aws.dashboards import Dashboards, DashboardsArgs
 from herold_infra.aws.database import Database, DatabaseArgs
 from herold_infra.aws.edge import HEALTH, Edge, EdgeArgs
 from herold_infra.aws.heartbeat import Heartbeat, HeartbeatArgs
 from herold_infra.aws.keys import Keys
+from herold_infra.aws.log_store import LogStore, LogStoreArgs
 from herold_infra.aws.mail import Mail, MailArgs
+from herold_infra.aws.metrics import Metrics, MetricsArgs
 from herold_infra.aws.network import Network, NetworkArgs
 from herold_infra.aws.place import Place
 from herold_infra.aws.queue import Queue, QueueArgs
 from herold_infra.aws.settings import RegionSettings, StackSettings
 from herold_infra.aws.sms import Sms, SmsArgs
+from herold_infra.aws.spending import Spending, SpendingArgs
 from herold_infra.aws.vpn import Vpn, VpnArgs
 from herold_infra.aws.worldwide import make_worldwide_database
 
@@ -65,9 +69,13 @@ class Stack:
         Edge(EdgeArgs(place, region.edge, network, keys, cluster.group_id, part), self._opts)
         Vpn(VpnArgs(place, region.vpn, network, keys), self._opts)
         url = f"https://{region.edge.domain}{HEALTH}"
-        Heartbeat(HeartbeatArgs(place, url, keys, region.edge.log_days), self._opts)
+        heartbeat = Heartbeat(HeartbeatArgs(place, url, keys, region.edge.log_days), self._opts)
+        alarms = heartbeat.alarm_topic_arn
+        Metrics(MetricsArgs(place, region.metrics, network, keys, cluster, alarms), self._opts)
         Audit(AuditArgs(place, region.audit, keys, region.role == "active"), self._opts)
         Backup(BackupArgs(place, region.backup, keys, region.role == "active", self._copy_to(region)), self._opts)
+        if region.role == "active":
+            Spending(SpendingArgs(place, self._settings.spending, alarms), self._opts)
         if region.mail:
             Mail(MailArgs(place, region.mail, keys), self._opts)
         if region.sms:
@@ -76,3 +84,7 @@ class Stack:
             Cache(CacheArgs(place, region.cache, network, keys, clients), self._opts)
         if region.queue:
             Queue(QueueArgs(place, region.queue, network, keys, clients), self._opts)
+        if region.log_store:
+            logs = LogStore(LogStoreArgs(place, region.log_store, network, keys, cluster), self._opts)
+            if region.dashboards:
+                Dashboards(DashboardsArgs(place, region.dashboards, network, keys, logs.group), self._opts)

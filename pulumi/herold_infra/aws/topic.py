@@ -28,8 +28,8 @@ class Inbox:
     queue_url: pulumi.Output[str]
 
 
-def make_inbox(owner: Component, place: Place, thing: str, data: Data, key: Key, publisher: str) -> Inbox:
-    """`publisher`: the service that may publish, for this account only."""
+def make_inbox(owner: Component, place: Place, thing: str, data: Data, key: Key, *publishers: str) -> Inbox:
+    """`publishers`: the services that may publish, for this account only."""
     topic = sns.Topic(
         place.logical(thing),
         region=place.region,
@@ -38,9 +38,10 @@ def make_inbox(owner: Component, place: Place, thing: str, data: Data, key: Key,
         policy=build_document(
             Statement(
                 "Publish",
-                ("sns:Publish",),
+                # Managed Prometheus looks at the topic before it writes to it.
+                ("sns:Publish", "sns:GetTopicAttributes") if "aps.amazonaws.com" in publishers else ("sns:Publish",),
                 (place.arn("sns", place.name(thing)),),
-                {"Service": [publisher]},
+                {"Service": list(publishers)},
                 {"StringEquals": {"aws:SourceAccount": place.account}},
             )
         ),
