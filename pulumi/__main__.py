@@ -1,6 +1,5 @@
 """What `pulumi up` makes: the stack's settings are read and checked whole, then its resources are declared."""
 
-from herold_infra.aws.stack import Stack
-from herold_infra.configuration import read_settings
+from herold_infra.configuration import declare_stack
 
-Stack(read_settings())
+declare_stack()

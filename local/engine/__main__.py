@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-from local.cluster.layout import CHECKOUT
+from local.cluster.layout import CHECKOUT, here
 from local.cluster.progress import Progress
-from local.engine.session import Session
+from local.engine import local
+from local.engine.session import Judged, Session
 from local.engine.tools import build_engine
 
 from herold.errors import HeroldError
 
-STACKS = ("aws-staging", "aws-prod")
+CLOUDS = ("aws-staging", "aws-prod")
+STACKS = (*CLOUDS, local.STACK)
 
 
 def main(stack: str) -> int:
@@ -20,13 +22,27 @@ def main(stack: str) -> int:
     if stack not in STACKS:
         print(f"there is no stack {stack!r}; STACK={' or STACK='.join(STACKS)}", file=sys.stderr)
         return 2
-    session = Session(build_engine(Progress()), CHECKOUT / "build" / "infra", stack)
+    progress = Progress()
+    # What stands nowhere is only declared; the local one is held against the cluster that runs.
+    session = (
+        Session(build_engine(progress), CHECKOUT / "build" / "infra", stack)
+        if stack in CLOUDS
+        else local.session_of(here(), progress)
+    )
     session.prepare()
     began = time.monotonic()
-    judged = session.preview()
+    judged = session.preview(refresh=session.real)
     print(judged.text)
-    print(f"{stack}: {'refused' if judged.code else '0 violations'}, {time.monotonic() - began:.1f} s", flush=True)
+    print(f"{stack}: {_verdict(judged, real=session.real)}, {time.monotonic() - began:.1f} s", flush=True)
     return judged.code
+
+
+def _verdict(judged: Judged, *, real: bool) -> str:
+    if not judged.ok:
+        return "refused"
+    if not real:
+        return "0 violations"
+    return f"0 violations, {len(judged.changes) or 'no'} change{'s' * (len(judged.changes) > 1)}"
 
 
 if __name__ == "__main__":

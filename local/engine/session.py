@@ -1,31 +1,38 @@
 """A stack of this repository through the real engine, with stand-ins where the real providers can't be had.
 
-State, plugins and credentials of the person who calls it are left alone: everything lies below one folder.
+State, plugins and credentials of the person who calls it are left alone: everything lies below one folder. Of two
+sessions on one folder the second is refused. What a killed one left, processes, locks and operations that nobody knows
+the end of, the next one clears away first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from local.cluster.layout import CHECKOUT
 from local.command import CommandFailed
+from local.engine.changes import Change, read_changes
 from local.engine.tools import Engine
 
 PACK = CHECKOUT / "policies" / "crossguard"
-STAND_INS = {"aws": "pulumi-aws"}
+STAND_INS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes", "random": "pulumi-random"}
 SECONDS = 300.0
-# The state below `build/` is a throw-away one; a real stack names its key by `secretsprovider`.
+# The state below `build/` is a throw-away one; the passphrase of a real one is drawn, and lies beside it.
 PASSPHRASE = "only for previews with stand-ins"  # noqa: S105
 
 
@@ -36,6 +43,7 @@ class Judged:
     code: int
     said: str
     complained: str = ""
+    changes: tuple[Change, ...] = ()
 
     @property
     def text(self) -> str:
@@ -48,30 +56,62 @@ class Judged:
         return self.code == 0
 
 
+class Busy(CommandFailed):
+    """Another session is at work on the same folder."""
+
+
 @dataclass(frozen=True)
 class Session:
-    """A folder for state and plugins, a project, a stack. `project` is the folder of Pulumi.yaml."""
+    """A folder for state and plugins, a project, a stack. `project` is the folder of Pulumi.yaml.
+
+    `values` are written over `herold:stack` of the stack's file, in the session's copy of it. `environ` is added to the
+    environment. `real`: something is really made, so the state is written with each step and its secrets have a
+    passphrase of their own. `seconds`: what one command of the engine may take.
+    """
 
     engine: Engine
     folder: Path
     stack: str
     project: Path = CHECKOUT
+    values: Mapping[str, Any] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    real: bool = False
+    seconds: float | None = None
 
     def prepare(self) -> None:
-        """Make the folder, the stand-ins' plugins and the stack. Does nothing that is done already."""
+        """Make the folder, the stand-ins' plugins and the stack. Does nothing that is done already. Raises Busy."""
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
-        for package, distribution in STAND_INS.items():
-            version = importlib.metadata.version(distribution)
-            plugin = self.folder / "home" / "plugins" / f"resource-{package}-v{version}"
-            plugin.mkdir(parents=True, exist_ok=True)
-            program = plugin / f"pulumi-resource-{package}"
-            python = f'exec "{sys.executable}" -m local.providers.{package} "$@"'
-            program.write_text(f'#!/bin/sh\nexport PYTHONPATH="{CHECKOUT}"\n{python}\n')
-            program.chmod(0o755)
-        self._lay_out()
-        state = self.folder / "state" / ".pulumi" / "stacks"
-        if not list(state.rglob(f"{self.stack}.json")):
-            self._pulumi("stack", "init", self.stack, "--non-interactive")
+        with self._alone():
+            for package, distribution in STAND_INS.items():
+                version = importlib.metadata.version(distribution)
+                plugin = self.folder / "home" / "plugins" / f"resource-{package}-v{version}"
+                plugin.mkdir(parents=True, exist_ok=True)
+                program = plugin / f"pulumi-resource-{package}"
+                python = f'exec "{sys.executable}" -m local.providers.{package} "$@"'
+                program.write_text(f'#!/bin/sh\nexport PYTHONPATH="{CHECKOUT}"\n{python}\n')
+                program.chmod(0o755)
+            if self.real:
+                self._draw_passphrase()
+            self._lay_out()
+            if self._state_file() is None:
+                self._pulumi("stack", "init", self.stack, "--non-interactive")
+
+    def _state_file(self) -> Path | None:
+        stacks = self.folder / "state" / ".pulumi" / "stacks"
+        return next(stacks.rglob(f"{self.stack}.json"), None)
+
+    def _draw_passphrase(self) -> None:
+        self.folder.chmod(0o700)
+        file = self._passphrase
+        if file.exists():
+            return
+        if self._state_file():
+            raise CommandFailed(f"secrets in {self.folder}/state need the passphrase of {file}: put it back")
+        _write(file, secrets.token_urlsafe(32))
+
+    @property
+    def _passphrase(self) -> Path:
+        return self.folder / "passphrase"
 
     @property
     def _work(self) -> Path:
@@ -90,18 +130,34 @@ class Session:
             link.unlink(missing_ok=True)
             link.symlink_to(goal)
         name = f"Pulumi.{self.stack}.yaml"
-        copy = target / "stacks" / name
-        kept = copy.read_text().splitlines(keepends=True) if copy.exists() else []
+        settings = target / "stacks" / name
+        kept = settings.read_text().splitlines(keepends=True) if settings.exists() else []
         salt = [line for line in kept if line.startswith("encryptionsalt:")]
-        copy.write_text((source / "stacks" / name).read_text() + "".join(salt))
+        text = (source / "stacks" / name).read_text()
+        if self.values:
+            content = yaml.safe_load(text)
+            content["config"]["herold:stack"] = _over(content["config"]["herold:stack"], self.values)
+            text = yaml.safe_dump(content, sort_keys=False)
+        _write(settings, text + "".join(salt))
 
-    def preview(self, *, pack: Path | None = PACK) -> Judged:
-        """What `up` would do, judged by the policies."""
-        return self._judged("preview", *_policies(pack))
+    def preview(self, *, pack: Path | None = PACK, refresh: bool = False) -> Judged:
+        """What `up` would do, judged by the policies. `refresh`: against what is there, not what was left there."""
+        return self._judged("preview", *_policies(pack), *(["--refresh"] if refresh else []))
 
-    def up(self, *, pack: Path | None = PACK) -> Judged:
-        """Make it, on the stand-ins."""
-        return self._judged("up", "--yes", "--skip-preview", *_policies(pack))
+    def up(self, *, pack: Path | None = PACK, refresh: bool = False) -> Judged:
+        """Make it so."""
+        return self._acted("up", *_policies(pack), *(["--refresh"] if refresh else []))
+
+    def refresh(self) -> Judged:
+        """Write into the state what is there."""
+        return self._acted("refresh")
+
+    def destroy(self, *, protected: bool = False) -> Judged:
+        """Take it away; with `protected` also what must not be lost."""
+        if protected:
+            with self._alone():
+                self._pulumi("state", "unprotect", "--all", "--yes")
+        return self._acted("destroy")
 
     def state(self) -> dict[str, Any]:
         """The state, as it is stored."""
@@ -109,8 +165,45 @@ class Session:
         assert isinstance(state, dict)
         return state
 
-    def _judged(self, *words: str) -> Judged:
-        return self._call(*words, "--stack", self.stack, "--non-interactive", "--color", "never")
+    def _acted(self, command: str, *words: str) -> Judged:
+        return self._judged(command, "--yes", "--skip-preview", *words, repair=True)
+
+    def _judged(self, *words: str, repair: bool = False) -> Judged:
+        log = self.folder / "events.json"
+        with self._alone():
+            if repair and self._was_cut_off():
+                # Whatever was in the making is made again: the stand-ins know it by its name.
+                self._pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--non-interactive")
+            log.unlink(missing_ok=True)
+            judged = self._call(
+                *words, "--stack", self.stack, "--non-interactive", "--color", "never", "--event-log", str(log)
+            )
+            changes = read_changes(log)
+        return Judged(judged.code, judged.said, judged.complained, changes)
+
+    def _was_cut_off(self) -> bool:
+        file = self._state_file()
+        latest = (json.loads(file.read_text())["checkpoint"].get("latest") or {}) if file else {}
+        return bool(latest.get("pending_operations"))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While nobody else works on the folder. What still runs of a session that was killed is ended."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"another session is at work in {self.folder}; wait until it is done") from None
+            for pid in _of_home(self._home):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for stale in (self.folder / "state" / ".pulumi" / "locks").rglob("*.json"):
+                stale.unlink()
+            yield
+
+    @property
+    def _home(self) -> Path:
+        return self.folder / "home"
 
     def _pulumi(self, *words: str) -> str:
         judged = self._call(*words, *(() if words[:2] == ("stack", "init") else ("--stack", self.stack)))
@@ -120,6 +213,7 @@ class Session:
 
     def _call(self, *words: str) -> Judged:
         """The engine in a session of its own: what it started goes with it when its time is over."""
+        seconds = self.seconds or SECONDS
         with subprocess.Popen(
             [str(self.engine.pulumi), *words],
             stdin=subprocess.DEVNULL,
@@ -131,9 +225,9 @@ class Session:
             start_new_session=True,
         ) as process:
             try:
-                said, complained = process.communicate(timeout=SECONDS)
+                said, complained = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
-                raise CommandFailed(f"pulumi {words[0]} did not end within {SECONDS:.0f} s") from None
+                raise CommandFailed(f"pulumi {words[0]} did not end within {seconds:.0f} s") from None
             finally:
                 # Nothing is left of it after a normal end; after an abort its plugins would stay. They have groups of
                 # their own, but share its session.
@@ -146,18 +240,28 @@ class Session:
         # Whatever points at a real account stays out.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PULUMI_"))}
         path = os.pathsep.join([*map(str, self.engine.folders), str(Path(sys.executable).parent), kept.get("PATH", "")])
+        keeping = (
+            {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase)}
+            if self.real
+            else {
+                "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+                # The state is written at the end, not after each of some hundred resources.
+                "PULUMI_EXPERIMENTAL": "true",
+                "PULUMI_SKIP_CHECKPOINTS": "true",
+            }
+        )
         return {
             **kept,
+            **keeping,
+            **self.environ,
             "PATH": path,
             "PYTHONSAFEPATH": "1",
             "PYTHONWARNINGS": "error::DeprecationWarning:herold_infra",
-            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_HOME": str(self._home),
             "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # The state is written at the end, not after each of some hundred resources: it is a throw-away one.
-            "PULUMI_EXPERIMENTAL": "true",
-            "PULUMI_SKIP_CHECKPOINTS": "true",
+            # Without it the engine has no --event-log.
+            "PULUMI_DEBUG_COMMANDS": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
         }
@@ -173,8 +277,39 @@ def _members(session: int) -> list[int]:
     return members
 
 
+def _of_home(home: Path) -> list[int]:
+    """The processes that were started with this home: an engine, and what it started."""
+    mark = f"PULUMI_HOME={home}".encode()
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in file.read_bytes().split(b"\0"):
+                found.append(int(file.parent.name))
+    return found
+
+
+def _over(settings: Any, values: Any) -> Any:
+    """Settings with other values in their places."""
+    if not isinstance(values, Mapping):
+        return values
+    under = settings if isinstance(settings, dict) else {}
+    return {**under, **{key: _over(under.get(key), value) for key, value in values.items()}}
+
+
+def _write(file: Path, text: str) -> None:
+    """All of it or nothing, for its owner only."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as target:
+        target.write(text)
+        target.flush()
+        os.fsync(target.fileno())
+    partial.rename(file)
+
+
 def _policies(pack: Path | None) -> Sequence[str]:
     return ["--policy-pack", str(pack)] if pack else []
 
 
-__all__ = ["PACK", "CommandFailed", "Judged", "Session"]
+__all__ = ["PACK", "Busy", "CommandFailed", "Judged", "Session"]

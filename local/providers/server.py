@@ -7,7 +7,7 @@ names it as a stand-in.
 
 from __future__ import annotations
 
-import sys
+import os
 from concurrent import futures
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +19,8 @@ from local.providers.wire import Properties
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 MESSAGE_BYTES = 1 << 28
-THREADS = 8
+THREADS = 16
+PULSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,48 @@ class StandIn(Protocol):
         """One sentence for whoever reads the engine's output."""
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Speaks the engine's protocol for a stand-in."""
+class Named(Protocol):
+    """A stand-in of either sort."""
 
-    def __init__(self, stand_in: StandIn, engine: str) -> None:
-        self._stand_in = stand_in
+    package: str
+    version: str
+
+
+class Base(provider_pb2_grpc.ResourceProviderServicer):
+    """What the engine asks of every plugin before it comes to resources."""
+
+    def __init__(self, named: Named, engine: str) -> None:
+        self._version = named.version
         self._engine = engine
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's names
         return provider_pb2.ProviderHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return plugin_pb2.PluginInfo(version=self._stand_in.version)
+        return plugin_pb2.PluginInfo(version=self._version)
 
     def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
-
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.CheckResponse(inputs=request.news)
+
+    def _say(self, text: str) -> None:
+        with grpc.insecure_channel(self._engine) as channel:
+            engine_pb2_grpc.EngineStub(channel).Log(
+                engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text, urn=""), timeout=5
+            )
+
+
+class Provider(Base):
+    """Speaks the engine's protocol for a stand-in that makes nothing."""
+
+    def __init__(self, stand_in: StandIn, engine: str) -> None:
+        super().__init__(stand_in, engine)
+        self._stand_in = stand_in
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
 
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
@@ -118,19 +140,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the stand-in has no answer for {request.tok}")
         return provider_pb2.InvokeResponse(**{"return": wire.write(answer)})
 
-    def _say(self, text: str) -> None:
-        with grpc.insecure_channel(self._engine) as channel:
-            engine_pb2_grpc.EngineStub(channel).Log(
-                engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text, urn=""), timeout=5
-            )
 
-
-def serve(stand_in: StandIn) -> None:
-    """Answer the engine, whose address is the first argument, until it stops us. Prints the port, as it expects."""
+def serve(provider: Base) -> None:
+    """Answer the engine until it stops us, or is gone. Prints the port, as it expects."""
     size = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=size)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(stand_in, sys.argv[1]), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    server.wait_for_termination()
+    engine = os.getppid()
+    while os.getppid() == engine:
+        if not server.wait_for_termination(PULSE_SECONDS):
+            return
+    # Whoever killed the engine did not tell its plugins. At once: what is still waited for concerns nobody.
+    os._exit(1)

@@ -8,8 +8,10 @@ import pulumi
 class Component(pulumi.ComponentResource):
     """A group of resources with typed outputs. Its last statement registers them, so that it is done when they are."""
 
+    platform = "aws"
+
     def __init__(self, kind: str, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(f"herold:aws:{kind}", name, None, opts)
+        super().__init__(f"herold:{self.platform}:{kind}", name, None, opts)
 
     def inside(self, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
         """Options of a resource that can be made again from its declaration."""

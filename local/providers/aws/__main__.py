@@ -1,6 +1,8 @@
 """Started by the engine in the place of the AWS provider's plugin."""
 
-from local.providers.aws.provider import Aws
-from local.providers.server import serve
+import sys
 
-serve(Aws())
+from local.providers.aws.provider import Aws
+from local.providers.server import Provider, serve
+
+serve(Provider(Aws(), sys.argv[1]))

@@ -58,6 +58,7 @@ class RegionSettings(Settings):
 class StackSettings(Settings):
     """What `herold:stack` of a stack's file must say."""
 
+    platform: Literal["aws"]
     environment: Literal["staging", "prod"]
     account: str = Field(pattern="^[0-9]{12}$")
     spending: SpendingSettings

@@ -1,0 +1,129 @@
+"""Resources as values: from a program's inputs to what is sent, and from what is there back to such inputs."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.providers import wire
+from local.providers.wire import Path, Properties
+
+SECRET = "Secret"  # noqa: S105 - a kind of resource
+SECRET_PATHS: frozenset[Path] = frozenset({("data",), ("stringData",)})
+# What the API server gives once and for good; all else that it adds is left out of the state, because it changes.
+ASSIGNED = (
+    ("metadata", "uid"),
+    ("spec", "clusterIP"),
+    ("spec", "clusterIPs"),
+    ("spec", "volumeName"),
+    ("status", "loadBalancer"),
+)
+# By what an item of a list is known again when somebody else has put another one in front of it.
+KEYS = ("name", "containerPort", "mountPath", "port", "key", "ip", "type")
+
+
+def identify(manifest: Mapping[str, Any]) -> str:
+    """`namespace/name`, or `name` of what has no namespace: as the real provider does it."""
+    metadata = manifest["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else str(metadata["name"])
+
+
+def describe(manifest: Mapping[str, Any]) -> str:
+    """For people: `StatefulSet herold-data/postgres`."""
+    return f"{manifest['kind']} {identify(manifest)}"
+
+
+def to_manifest(inputs: Properties) -> Properties:
+    """What is sent. `stringData` is sent as `data`: the API server forgets whose the former was."""
+    manifest = copy.deepcopy(inputs)
+    texts = manifest.pop("stringData", None)
+    if texts:
+        manifest["data"] = {**(manifest.get("data") or {}), **{key: _coded(text) for key, text in texts.items()}}
+    return manifest
+
+
+def annotation(manifest: Mapping[str, Any], name: str) -> str | None:
+    """`pulumi.com/<name>` of a resource."""
+    value = (manifest["metadata"].get("annotations") or {}).get(f"pulumi.com/{name}")
+    return value if isinstance(value, str) else None
+
+
+def outputs_of(inputs: Properties, live: Mapping[str, Any]) -> Properties:
+    """What is declared, and what the API server has assigned for good."""
+    outputs = copy.deepcopy(inputs)
+    for way in ASSIGNED:
+        value: Any = live
+        for key in way:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value:
+            place = outputs
+            for key in way[:-1]:
+                place = place.setdefault(key, {})
+            place[way[-1]] = value
+    return outputs
+
+
+def project(shape: Any, live: Any) -> Any:
+    """What is there of that which is declared: nothing that others added, and not what is gone."""
+    if isinstance(shape, dict) and isinstance(live, Mapping):
+        return {key: project(item, live[key]) for key, item in shape.items() if key in live}
+    if isinstance(shape, list) and isinstance(live, list):
+        key = _key_of(shape)
+        if key is None:
+            same = len(shape) == len(live)
+            return [project(item, other) for item, other in zip(shape, live, strict=True)] if same else live
+        known = {other.get(key): other for other in live if isinstance(other, Mapping)}
+        return [project(item, known[item[key]]) for item in shape if item[key] in known]
+    return live
+
+
+def inputs_of(inputs: Properties, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Properties:
+    """The inputs that would lead to what is there. `wanted` is what an apply of the inputs would make of it.
+
+    The API server writes some values its own way (`1000m` as `1`): where it would change nothing, nothing has drifted.
+    """
+    sent = to_manifest(inputs)
+    there = project(sent, live)
+    found = copy.deepcopy(inputs) if there == project(sent, wanted) else there
+    if "stringData" in inputs and found is there:
+        data = found.pop("data", {})
+        found["stringData"] = {key: _plain(data[key]) for key in inputs["stringData"] if key in data}
+        if "data" in inputs:
+            found["data"] = {key: value for key, value in data.items() if key in inputs["data"]}
+    return found
+
+
+def bare(live: Mapping[str, Any]) -> Properties:
+    """Something that no program has declared yet, as one would have."""
+    kept = {key: copy.deepcopy(value) for key, value in live.items() if key not in ("status", "metadata")}
+    metadata = live["metadata"]
+    kept["metadata"] = {key: metadata[key] for key in ("name", "namespace", "labels") if key in metadata}
+    return kept
+
+
+def _key_of(items: list[Any]) -> str | None:
+    """By which key the items can be told apart; None where there is none."""
+    if not items or not all(isinstance(item, dict) for item in items):
+        return None
+    for key in KEYS:
+        values = [json.dumps(item.get(key)) for item in items]
+        if all(key in item for item in items) and len(set(values)) == len(values):
+            return key
+    return None
+
+
+def owners(live: Mapping[str, Any]) -> Iterator[str]:
+    """Who has fields of it."""
+    for entry in live["metadata"].get("managedFields") or ():
+        yield str(entry.get("manager"))
+
+
+def _coded(text: str) -> str:
+    return text if text == wire.UNKNOWN else base64.b64encode(text.encode()).decode()
+
+
+def _plain(coded: str) -> str:
+    return base64.b64decode(coded).decode(errors="replace")

@@ -1,0 +1,66 @@
+"""Passwords of administrators: drawn once, in the state encrypted, in the cluster as a Secret; no workload's own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_random as random
+from pulumi_kubernetes import core
+
+from herold_infra.kubernetes.component import Component, Data
+
+# 32 letters and digits: 190 bits, and nothing that a URL, a shell or a configuration file would read otherwise.
+LENGTH = 32
+
+
+@dataclass(frozen=True)
+class Password:
+    """`secret` is the name of the Secret, whose key `password` has the value; `value` is secret."""
+
+    secret: str
+    value: pulumi.Output[str]
+
+
+def make_password(
+    owner: Component,
+    thing: str,
+    *,
+    after: list[pulumi.Resource],
+    others: Mapping[str, pulumi.Output[str]] | None = None,
+) -> Password:
+    """The Secret `<thing>-administrator` with `password`, and what `others` adds to it under its own keys."""
+    name = f"{thing}-administrator"
+    value = draw(owner, name)
+    make_secret(owner, name, thing, {"password": value, **(others or {})}, after=after)
+    return Password(name, value)
+
+
+def draw(owner: Component, name: str) -> pulumi.Output[str]:
+    """A secret text of letters and digits, drawn once."""
+    made = random.RandomPassword(owner.place.logical(name), length=LENGTH, special=False, opts=owner.kept())
+    return pulumi.Output.secret(made.result)
+
+
+def make_secret(
+    owner: Component,
+    name: str,
+    thing: str,
+    content: Mapping[str, pulumi.Output[str]],
+    *,
+    after: list[pulumi.Resource],
+) -> core.v1.Secret:
+    """A Secret of texts. As `data`, not `stringData`: server-side apply forgets whose the latter was."""
+    manifest = {
+        "metadata": owner.place.metadata(name, thing, Data.CREDENTIAL),
+        "type": "Opaque",
+        "data": {key: encode(text) for key, text in content.items()},
+    }
+    return owner.make(core.v1.Secret, manifest, opts=owner.kept(after=after))
+
+
+def encode(text: pulumi.Output[str]) -> pulumi.Output[str]:
+    """As `data` of a Secret wants it."""
+    return text.apply(lambda plain: base64.b64encode(plain.encode()).decode())
