@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from herold_infra.kubernetes.component import Place
 from herold_infra.kubernetes.pods import Client, Volumes
 from herold_infra.kubernetes.postgres import PostgresArgs, build_postgres
 from herold_infra.kubernetes.rabbitmq import RabbitmqArgs, build_rabbitmq
@@ -22,16 +23,18 @@ HERE, CLASS = Volumes(folder="/volumes", node="herold-node"), Volumes(storage_cl
 
 def _postgres(namespace: str, members: int, volumes: Volumes) -> list[Item]:
     until = "2026-01-01 00:00:00+00" if members == 1 else None
-    args = PostgresArgs(namespace, IMAGE, "postgres", CLIENTS, volumes, members=members, restore_until=until)
+    args = PostgresArgs(
+        Place("test", namespace), IMAGE, "postgres", CLIENTS, volumes, members=members, restore_until=until
+    )
     return build_postgres(args)
 
 
 def _redis(namespace: str, members: int, volumes: Volumes) -> list[Item]:
-    return build_redis(RedisArgs(namespace, IMAGE, "redis", CLIENTS, volumes, members=members))
+    return build_redis(RedisArgs(Place("test", namespace), IMAGE, "redis", CLIENTS, volumes, members=members))
 
 
 def _rabbitmq(namespace: str, members: int, volumes: Volumes) -> list[Item]:
-    return build_rabbitmq(RabbitmqArgs(namespace, IMAGE, "rabbitmq", CLIENTS, volumes, members=members))
+    return build_rabbitmq(RabbitmqArgs(Place("test", namespace), IMAGE, "rabbitmq", CLIENTS, volumes, members=members))
 
 
 Build = Callable[[str, int, Volumes], list[Item]]

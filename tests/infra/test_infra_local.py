@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from local.engine.session import Judged, Session
 from local.engine.tools import Engine, find_engine
 
 from parts.kubernetes import ApiServer, api_server
+from parts.rollouts import rolling_out
 
 __all__ = ["api_server"]
 NAMESPACE = "herold-data"
@@ -35,11 +37,12 @@ def session(engine: Engine, api_server: ApiServer, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="module")
-def made(session: Session) -> Judged:
+def made(session: Session, api_server: ApiServer) -> Iterator[Judged]:
     """The stack, applied once."""
-    judged = session.up()
-    assert judged.ok, judged.text
-    return judged
+    with rolling_out(api_server):
+        judged = session.up()
+        assert judged.ok, judged.text
+        yield judged
 
 
 def passwords(api_server: ApiServer) -> dict[str, str]:

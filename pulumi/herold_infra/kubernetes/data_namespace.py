@@ -8,12 +8,16 @@ import pulumi
 from pulumi_kubernetes import core, networking
 
 from herold_infra.kubernetes.component import Component, Data, Manifest, Place
-from herold_infra.kubernetes.password import Password, make_password
+from herold_infra.kubernetes.password import Password, draw, make_password
 
 THING = "data"
 STANDARD = "restricted"
-# Whose administrators have a password.
-SERVICES = ("postgres", "redis", "rabbitmq")
+# Whose administrators have a password, and what else is drawn into the same Secret.
+SERVICES = {
+    "postgres": ("replication", "rest"),
+    "redis": ("client", "replication", "sentinel"),
+    "rabbitmq": ("client", "cookie"),
+}
 
 
 def build_namespace(place: Place) -> Manifest:
@@ -49,6 +53,9 @@ class DataNamespace(Component):
         )
         self.ready: list[pulumi.Resource] = [namespace, closed]
         self.passwords: dict[str, Password] = {
-            service: make_password(self, service, after=self.ready) for service in SERVICES
+            service: make_password(
+                self, service, after=self.ready, others={name: draw(self, f"{service}-{name}") for name in others}
+            )
+            for service, others in SERVICES.items()
         }
         self.register_outputs({"passwords": {name: made.secret for name, made in self.passwords.items()}})

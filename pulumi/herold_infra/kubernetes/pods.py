@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-Item = dict[str, Any]
+from herold_infra.kubernetes.component import Data, Manifest, Place
 
 # The user of our images.
 UID = 65532
-NAME, PART_OF, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/instance"
+# A Service that nobody stands behind yet is nothing to wait for: what does stand there comes after it.
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 CLOSED: Mapping[str, Any] = MappingProxyType(
     {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 )
@@ -42,7 +43,7 @@ class Client:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def peer(self) -> Item:
+    def peer(self) -> Manifest:
         """As a NetworkPolicy names it."""
         return {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}},
@@ -64,16 +65,16 @@ class Volumes:
         if (self.folder is None) != (self.node is None):
             raise ValueError("volumes: `folder` and `node` go together: a folder lies on a node")
 
-    def build_claim(self, size: str) -> Item:
+    def build_claim(self, size: str) -> Manifest:
         """The spec of a claim. With no class nothing but the volume that names the claim is bound to it."""
-        spec: Item = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+        spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
         if self.folder is not None:
             spec["storageClassName"] = ""
         elif self.storage_class:
             spec["storageClassName"] = self.storage_class
         return spec
 
-    def build_volume(self, name: str, namespace: str, claim: str, size: str) -> list[Item]:
+    def build_volume(self, place: Place, service: str, name: str, claim: str, size: str) -> list[Manifest]:
         """The volume for that claim and no other, below the node's folder by its name; none where a class makes it."""
         if self.folder is None:
             return []
@@ -83,50 +84,51 @@ class Volumes:
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": "",
             "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": {"namespace": namespace, "name": claim},
+            "claimRef": {"namespace": place.namespace, "name": claim},
             "local": {"path": f"{self.folder}/{name}"},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
         }
-        metadata = {"name": f"herold-{name}" if namespace == "herold-data" else f"{namespace}-{name}"}
+        metadata = {"name": place.logical(name), "labels": place.labels(service, Data.PERSONAL)}
         return [{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}]
 
 
-def labels_of(service: str) -> dict[str, str]:
-    """The labels of everything of a service; its pods are chosen by the first."""
-    return {NAME: service, PART_OF: "herold"}
+def build_members_volumes(volumes: Volumes, place: Place, service: str, most: int, size: str) -> list[Manifest]:
+    """A volume for each member that there may ever be: one that goes and comes back finds what it had."""
+    names = [f"{service}-{number}" for number in range(most)]
+    return [item for name in names for item in volumes.build_volume(place, service, name, f"data-{name}", size)]
 
 
-def build_metadata(name: str, namespace: str, service: str) -> Item:
-    """Name, namespace and labels."""
-    return {"name": name, "namespace": namespace, "labels": labels_of(service)}
+def build_metadata(name: str, place: Place, service: str, **annotations: str) -> Manifest:
+    """Name, namespace and labels: all of these may be in touch with personal data."""
+    return place.metadata(name, service, Data.PERSONAL, annotations)
 
 
-def build_service(name: str, namespace: str, service: str, ports: Mapping[str, int], **spec: Any) -> Item:
+def build_service(name: str, place: Place, service: str, ports: Mapping[str, int], **spec: Any) -> Manifest:
     """A Service with these ports by name."""
     listed = [{"name": port, "port": number, "targetPort": number} for port, number in ports.items()]
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": build_metadata(name, namespace, service),
+        "metadata": place.metadata(name, service, Data.PERSONAL, SKIP_AWAIT),
         "spec": {**({"ports": listed} if listed else {}), **spec},
     }
 
 
-def build_headless(name: str, namespace: str, service: str, ports: Mapping[str, int]) -> Item:
+def build_headless(name: str, place: Place, service: str, ports: Mapping[str, int]) -> Manifest:
     """The Service that gives each pod of a StatefulSet its name, before it is ready: they must find each other."""
-    chosen = {"selector": {NAME: service}, "publishNotReadyAddresses": True}
-    return build_service(name, namespace, service, ports, clusterIP="None", **chosen)
+    chosen = {"selector": place.selector(service), "publishNotReadyAddresses": True}
+    return build_service(name, place, service, ports, clusterIP="None", **chosen)
 
 
-def build_settings(name: str, namespace: str, service: str, files: Mapping[str, str]) -> Item:
+def build_settings(name: str, place: Place, service: str, files: Mapping[str, str]) -> Manifest:
     """A ConfigMap of files."""
-    metadata = build_metadata(name, namespace, service)
+    metadata = build_metadata(name, place, service)
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(files)}
 
 
-def build_account(name: str, namespace: str, service: str) -> Item:
+def build_account(name: str, place: Place, service: str) -> Manifest:
     """A ServiceAccount whose token no pod has that does not ask for it."""
-    metadata = build_metadata(name, namespace, service)
+    metadata = build_metadata(name, place, service)
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -135,25 +137,25 @@ def build_account(name: str, namespace: str, service: str) -> Item:
     }
 
 
-def build_budget(namespace: str, service: str) -> Item:
+def build_budget(place: Place, service: str) -> Manifest:
     """One member at a time goes for maintenance."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": build_metadata(service, namespace, service),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {NAME: service}}},
+        "metadata": build_metadata(service, place, service),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": place.selector(service)}},
     }
 
 
 def build_policy(
-    namespace: str,
+    place: Place,
     service: str,
     open_to: Iterable[tuple[Iterable[Client], Iterable[int]]],
     among: Iterable[int],
     egress: Iterable[Mapping[str, Any]] = (),
-) -> Item:
+) -> Manifest:
     """Who reaches a service: clients by port; its own pods each other by the ports `among` them. And whom it asks."""
-    own = {"podSelector": {"matchLabels": {NAME: service}}}
+    own = {"podSelector": {"matchLabels": place.selector(service)}}
     between = [{"port": port} for port in among]
     ingress = [
         {"from": [client.peer for client in clients], "ports": [{"port": port} for port in ports]}
@@ -163,9 +165,9 @@ def build_policy(
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": build_metadata(service, namespace, service),
+        "metadata": build_metadata(service, place, service),
         "spec": {
-            "podSelector": {"matchLabels": {NAME: service}},
+            "podSelector": {"matchLabels": place.selector(service)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [*ingress, {"from": [own], "ports": between}],
             "egress": [{"to": [own], "ports": between}, *(dict(each) for each in egress)],
@@ -173,15 +175,20 @@ def build_policy(
     }
 
 
-def build_pod(service: str, containers: list[Item], volumes: list[Item], **spec: Any) -> Item:
+def build_pod(
+    place: Place, service: str, containers: list[Manifest], volumes: list[Manifest], *, grace: int
+) -> Manifest:
     """A pod template's spec that PodSecurity `restricted` takes; members on different nodes where there are some.
 
-    No fsGroup: it would open data folders to the group, and PostgreSQL refuses such a one. The volumes are our user's.
+    `grace`: seconds to end in. No fsGroup: it would open data folders to the group, and PostgreSQL refuses such a one.
+    The volumes are our user's.
     """
-    away = {"labelSelector": {"matchLabels": {NAME: service}}, "topologyKey": "kubernetes.io/hostname"}
+    away = {"labelSelector": {"matchLabels": place.selector(service)}, "topologyKey": "kubernetes.io/hostname"}
     return {
+        "serviceAccountName": service,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": grace,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": UID,
@@ -195,51 +202,51 @@ def build_pod(service: str, containers: list[Item], volumes: list[Item], **spec:
         },
         "containers": containers,
         "volumes": volumes,
-        **spec,
     }
 
 
 def build_set(
+    place: Place,
     service: str,
-    namespace: str,
     members: int,
-    pod: Item,
-    claims: Mapping[str, Item],
+    pod: Manifest,
+    claims: Mapping[str, Manifest],
     files: Mapping[str, str],
     **spec: Any,
-) -> Item:
+) -> Manifest:
     """A StatefulSet whose claims stay when it shrinks or goes: data are taken away by people.
 
     `files`, by which its pods are set, roll them when they change.
     """
+    labels = place.labels(service, Data.PERSONAL)
     annotations = {"herold.dev/settings": hashlib.sha256("".join(files.values()).encode()).hexdigest()[:16]}
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": build_metadata(service, namespace, service),
+        "metadata": build_metadata(service, place, service),
         "spec": {
             "serviceName": f"{service}-members",
             "replicas": members,
-            "selector": {"matchLabels": {NAME: service}},
+            "selector": {"matchLabels": place.selector(service)},
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-            "template": {"metadata": {"labels": labels_of(service), "annotations": annotations}, "spec": pod},
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod},
             "volumeClaimTemplates": [{"metadata": {"name": name}, "spec": claim} for name, claim in claims.items()],
             **spec,
         },
     }
 
 
-def field_of(name: str, path: str) -> Item:
+def field_of(name: str, path: str) -> Manifest:
     """An environment variable from a field of the pod."""
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
-def memory(name: str, size: str) -> Item:
+def memory(name: str, size: str) -> Manifest:
     """A volume in memory, gone with its pod."""
     return {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
 
 
-def secret(name: str, secret_name: str, keys: Iterable[str]) -> Item:
-    """A volume of just these keys of a Secret, as files; the kubelet keeps them in memory."""
-    items = [{"key": key, "path": key} for key in keys]
+def secret(name: str, secret_name: str, files: Mapping[str, str]) -> Manifest:
+    """A volume of just these keys of a Secret: by file, the key. The kubelet keeps them in memory."""
+    items = [{"key": key, "path": file} for file, key in files.items()]
     return {"name": name, "secret": {"secretName": secret_name, "items": items, "defaultMode": 0o444}}

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pulumi
+
+from herold_infra.kubernetes.component import Component, Manifest, Place
+from herold_infra.kubernetes.declaring import declare
 from herold_infra.kubernetes.pods import (
     API_SERVER,
     CLOSED,
-    INSTANCE,
-    NAME,
     Client,
-    Item,
     Volumes,
     build_account,
     build_budget,
     build_headless,
+    build_members_volumes,
     build_metadata,
     build_pod,
     build_policy,
@@ -29,25 +31,27 @@ from herold_infra.kubernetes.pods import (
     memory,
     secret,
 )
-from herold_infra.kubernetes.postgres_settings import BACKUPS, CONFIG, DATA, PORT, REST, build_files
+from herold_infra.kubernetes.postgres_settings import BACKUPS, CONFIG, DATA, PORT, REST, SCOPE_LABEL, build_files
 
 SERVICE = "postgres"
 # What Patroni keeps in Kubernetes beside the leader: settings, who is synchronous, a switchover that was asked for. An
 # endpoint without a Service is cleaned away by Kubernetes, and with the second of them what may take over.
 KEPT = ("postgres-config", "postgres-sync", "postgres-failover")
-PASSWORDS = ("superuser", "replication", "rest")
+# By file, the key of the Secret.
+PASSWORDS = {"superuser": "password", "replication": "replication", "rest": "rest"}
 SIZES = (1, 3)
+BACKUPS_CLAIM = "postgres-backups"
 
 
 @dataclass(frozen=True)
 class PostgresArgs:
-    """`image` by digest; `secret` has the passwords `superuser`, `replication` and `rest`; `clients` may connect.
+    """`image` by digest; `secret` has what PASSWORDS says; `clients` may connect.
 
     `restore_until`: a moment with its zone, as PostgreSQL reads it. A cluster without data is made from the backups
     up to it, instead of empty. One with data is left as it is.
     """
 
-    namespace: str
+    place: Place
     image: str
     secret: str
     clients: Sequence[Client]
@@ -62,35 +66,44 @@ class PostgresArgs:
             raise ValueError(f"postgres: {self.members} members; 1, or 3 so that two are left when one is lost")
 
 
-def build_postgres(args: PostgresArgs) -> list[Item]:
+class Postgres(Component):
+    """Outputs: `host` and `port` of the leader; `replicas`, who may only be read from."""
+
+    def __init__(
+        self, args: PostgresArgs, *, after: list[pulumi.Resource], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("Postgres", args.place, SERVICE, opts)
+        declare(self, build_postgres(args), after=after)
+        self.host, self.port = f"postgres.{args.place.namespace}.svc.cluster.local", PORT
+        self.replicas = f"postgres-replicas.{args.place.namespace}.svc.cluster.local"
+        self.register_outputs({"host": self.host, "port": self.port, "replicas": self.replicas})
+
+
+def build_postgres(args: PostgresArgs) -> list[Manifest]:
     """All of it, in an order in which each finds what it needs."""
-    namespace, ports = args.namespace, {"postgres": PORT}
-    files = build_files(args.members, restores=args.restore_until is not None)
+    place, ports = args.place, {"postgres": PORT}
+    files = build_files(args.place, args.members, restores=args.restore_until is not None)
     return [
-        *_build_volumes(args),
-        build_account(SERVICE, namespace, SERVICE),
+        *build_members_volumes(args.volumes, place, SERVICE, max(SIZES), args.size),
+        *args.volumes.build_volume(place, SERVICE, BACKUPS_CLAIM, BACKUPS_CLAIM, args.backups_size),
+        build_account(SERVICE, place, SERVICE),
         *_build_rights(args),
-        build_settings(SERVICE, namespace, SERVICE, files),
+        build_settings(SERVICE, place, SERVICE, files),
         # No selector: Patroni says who leads.
-        build_service("postgres", namespace, SERVICE, ports),
-        *(build_service(name, namespace, SERVICE, {}, clusterIP="None") for name in KEPT),
-        build_service("postgres-replicas", namespace, SERVICE, ports, selector={NAME: SERVICE, "role": "replica"}),
-        build_headless("postgres-members", namespace, SERVICE, {"postgres": PORT, "rest": REST}),
-        build_budget(namespace, SERVICE),
-        build_policy(namespace, SERVICE, [(args.clients, [PORT])], [PORT, REST], [API_SERVER]),
+        build_service("postgres", place, SERVICE, ports),
+        *(build_service(name, place, SERVICE, {}, clusterIP="None") for name in KEPT),
+        build_service(
+            "postgres-replicas", place, SERVICE, ports, selector={**place.selector(SERVICE), "role": "replica"}
+        ),
+        build_headless("postgres-members", place, SERVICE, {"postgres": PORT, "rest": REST}),
+        build_budget(place, SERVICE),
+        build_policy(place, SERVICE, [(args.clients, [PORT])], [PORT, REST], [API_SERVER]),
         _build_backups(args),
         _build_set(args, files),
     ]
 
 
-def _build_volumes(args: PostgresArgs) -> list[Item]:
-    names = [f"postgres-{number}" for number in range(args.members)]
-    found = [args.volumes.build_volume(name, args.namespace, f"data-{name}", args.size) for name in names]
-    found.append(args.volumes.build_volume("postgres-backups", args.namespace, "postgres-backups", args.backups_size))
-    return [item for each in found for item in each]
-
-
-def _build_rights(args: PostgresArgs) -> list[Item]:
+def _build_rights(args: PostgresArgs) -> list[Manifest]:
     """Exactly the requests that Patroni makes: lists and creations can't be bound to names."""
     members = [f"postgres-{number}" for number in range(args.members)]
     rules = [
@@ -105,8 +118,8 @@ def _build_rights(args: PostgresArgs) -> list[Item]:
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"], "resourceNames": members},
     ]
     group = "rbac.authorization.k8s.io"
-    metadata = build_metadata(SERVICE, args.namespace, SERVICE)
-    subject = {"kind": "ServiceAccount", "name": SERVICE, "namespace": args.namespace}
+    metadata = build_metadata(SERVICE, args.place, SERVICE)
+    subject = {"kind": "ServiceAccount", "name": SERVICE, "namespace": args.place.namespace}
     return [
         {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
         {
@@ -119,16 +132,16 @@ def _build_rights(args: PostgresArgs) -> list[Item]:
     ]
 
 
-def _build_backups(args: PostgresArgs) -> Item:
+def _build_backups(args: PostgresArgs) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": build_metadata("postgres-backups", args.namespace, SERVICE),
+        "metadata": build_metadata(BACKUPS_CLAIM, args.place, SERVICE),
         "spec": args.volumes.build_claim(args.backups_size),
     }
 
 
-def _build_set(args: PostgresArgs, files: dict[str, str]) -> Item:
+def _build_set(args: PostgresArgs, files: dict[str, str]) -> Manifest:
     token = {
         "name": "token",
         "projected": {
@@ -144,26 +157,26 @@ def _build_set(args: PostgresArgs, files: dict[str, str]) -> Item:
         memory("tmp", "64Mi"),
         memory("run", "1Mi"),
         {"name": "settings", "configMap": {"name": SERVICE}},
-        {"name": "backups", "persistentVolumeClaim": {"claimName": "postgres-backups"}},
+        {"name": "backups", "persistentVolumeClaim": {"claimName": BACKUPS_CLAIM}},
         secret("passwords", args.secret, PASSWORDS),
         token,
     ]
     pod = build_pod(
+        args.place,
         SERVICE,
         [_build_member(args), _build_keeper(args)],
         volumes,
-        serviceAccountName=SERVICE,
         # To hand over, and for a fast shutdown after it.
-        terminationGracePeriodSeconds=90,
+        grace=90,
     )
-    made = build_set(SERVICE, args.namespace, args.members, pod, {"data": args.volumes.build_claim(args.size)}, files)
-    made["spec"]["template"]["metadata"]["labels"][INSTANCE] = SERVICE
+    made = build_set(args.place, SERVICE, args.members, pod, {"data": args.volumes.build_claim(args.size)}, files)
+    made["spec"]["template"]["metadata"]["labels"][SCOPE_LABEL] = SERVICE
     # One after the other, and back the same way: with all at once the last two members would leave together.
     made["spec"]["podManagementPolicy"] = "OrderedReady"
     return made
 
 
-def _build_member(args: PostgresArgs) -> Item:
+def _build_member(args: PostgresArgs) -> Manifest:
     environment = [
         field_of("POD_NAME", "metadata.name"),
         field_of("POD_NAMESPACE", "metadata.namespace"),
@@ -202,7 +215,7 @@ def _build_member(args: PostgresArgs) -> Item:
     }
 
 
-def _build_keeper(args: PostgresArgs) -> Item:
+def _build_keeper(args: PostgresArgs) -> Manifest:
     """Base backups, where this member leads. It has neither passwords nor the account's token."""
     return {
         "name": "backups",

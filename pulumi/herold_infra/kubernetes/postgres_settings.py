@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from herold_infra.kubernetes.pods import INSTANCE, NAME, PART_OF
+from herold_infra.kubernetes.component import Place
 
 PORT, REST = 5432, 8008
 STANZA = "herold"
+SCOPE_LABEL = "app.kubernetes.io/instance"
 DATA, BACKUPS, CONFIG = "/var/lib/postgresql/data", "/backups", "/etc/herold-postgres"
 # Seconds. Patroni's least `ttl` is 20, and it must last for a loop and two rounds of tries: a leader that is gone is
 # replaced after at most this.
 LEASE, LOOP, RETRY = 20, 5, 5
 
 
-def build_patroni(members: int, *, restores: bool) -> dict[str, Any]:
+def build_patroni(place: Place, members: int, *, restores: bool) -> dict[str, Any]:
     """Patroni's settings, less what differs by member: its name, its address and the passwords.
 
     `bootstrap.dcs` is also what the leader applies when it starts (local/images/postgres/apply-settings).
@@ -44,8 +45,8 @@ def build_patroni(members: int, *, restores: bool) -> dict[str, Any]:
         "scope": "postgres",
         "kubernetes": {
             "use_endpoints": True,
-            "labels": {NAME: "postgres", PART_OF: "herold"},
-            "scope_label": INSTANCE,
+            "labels": place.selector("postgres"),
+            "scope_label": SCOPE_LABEL,
             "role_label": "role",
             "ports": [{"name": "postgres", "port": PORT}],
         },
@@ -98,7 +99,7 @@ def _build_parameters() -> dict[str, Any]:
     }
 
 
-def build_files(members: int, *, restores: bool) -> dict[str, str]:
+def build_files(place: Place, members: int, *, restores: bool) -> dict[str, str]:
     """Patroni's in JSON, which is YAML, and pgBackRest's."""
     lines = [
         "[global]",
@@ -117,5 +118,5 @@ def build_files(members: int, *, restores: bool) -> dict[str, str]:
         "pg1-user=postgres",
         "",
     ]
-    patroni = json.dumps(build_patroni(members, restores=restores), indent=1)
+    patroni = json.dumps(build_patroni(place, members, restores=restores), indent=1)
     return {"patroni.yaml": f"{patroni}\n", "pgbackrest.conf": "\n".join(lines)}

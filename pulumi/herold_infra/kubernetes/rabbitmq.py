@@ -9,16 +9,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pulumi
+
+from herold_infra.kubernetes.component import Component, Manifest, Place
+from herold_infra.kubernetes.declaring import declare
 from herold_infra.kubernetes.pods import (
     CLOSED,
-    NAME,
     NAMES,
     Client,
-    Item,
     Volumes,
     build_account,
     build_budget,
     build_headless,
+    build_members_volumes,
     build_pod,
     build_policy,
     build_service,
@@ -35,15 +38,16 @@ PORT = 5672
 AMONG = (4369, 25672)
 HOST = "herold"
 ADMINISTRATOR, CLIENT = "administrator", "herold"
-SECRETS = ("cookie", ADMINISTRATOR, CLIENT)
+# By file, the key of the Secret.
+PASSWORDS = {ADMINISTRATOR: "password", CLIENT: "client", "cookie": "cookie"}
 SIZES = (1, 3)
 
 
 @dataclass(frozen=True)
 class RabbitmqArgs:
-    """`image` by digest; `secret` has `cookie` and the passwords of the users; `clients` may connect."""
+    """`image` by digest; `secret` has what PASSWORDS says; `clients` may connect."""
 
-    namespace: str
+    place: Place
     image: str
     secret: str
     clients: Sequence[Client]
@@ -56,19 +60,30 @@ class RabbitmqArgs:
             raise ValueError(f"rabbitmq: {self.members} members; 1, or 3 so that two are a majority")
 
 
-def build_rabbitmq(args: RabbitmqArgs) -> list[Item]:
+class Rabbitmq(Component):
+    """Outputs: `host` and `port` of the nodes; virtual host `herold`."""
+
+    def __init__(
+        self, args: RabbitmqArgs, *, after: list[pulumi.Resource], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("Rabbitmq", args.place, SERVICE, opts)
+        declare(self, build_rabbitmq(args), after=after)
+        self.host, self.port = f"rabbitmq.{args.place.namespace}.svc.cluster.local", PORT
+        self.register_outputs({"host": self.host, "port": self.port})
+
+
+def build_rabbitmq(args: RabbitmqArgs) -> list[Manifest]:
     """All of it. Clients ask `rabbitmq:5672`, virtual host `herold`, and declare queues with `x-queue-type: quorum`."""
-    namespace, names = args.namespace, [f"rabbitmq-{number}" for number in range(args.members)]
-    volumes = [args.volumes.build_volume(name, namespace, f"data-{name}", args.size) for name in names]
+    place = args.place
     files = build_files(args)
     return [
-        *(item for each in volumes for item in each),
-        build_account(SERVICE, namespace, SERVICE),
-        build_settings(SERVICE, namespace, SERVICE, files),
-        build_service("rabbitmq", namespace, SERVICE, {"amqp": PORT}, selector={NAME: SERVICE}),
-        build_headless("rabbitmq-members", namespace, SERVICE, {"epmd": AMONG[0], "nodes": AMONG[1]}),
-        build_budget(namespace, SERVICE),
-        build_policy(namespace, SERVICE, [(args.clients, [PORT])], AMONG, [NAMES]),
+        *build_members_volumes(args.volumes, place, SERVICE, max(SIZES), args.size),
+        build_account(SERVICE, place, SERVICE),
+        build_settings(SERVICE, place, SERVICE, files),
+        build_service("rabbitmq", place, SERVICE, {"amqp": PORT}, selector=place.selector(SERVICE)),
+        build_headless("rabbitmq-members", place, SERVICE, {"epmd": AMONG[0], "nodes": AMONG[1]}),
+        build_budget(place, SERVICE),
+        build_policy(place, SERVICE, [(args.clients, [PORT])], AMONG, [NAMES]),
         _build_set(args, files),
     ]
 
@@ -80,7 +95,7 @@ def domain_of(namespace: str) -> str:
 
 def build_files(args: RabbitmqArgs) -> dict[str, str]:
     """What RabbitMQ reads, less the hashes of passwords."""
-    domain = domain_of(args.namespace)
+    domain = domain_of(args.place.namespace)
     lines = [
         f"listeners.tcp.default = {PORT}",
         "cluster_formation.peer_discovery_backend = classic_config",
@@ -124,12 +139,12 @@ def build_files(args: RabbitmqArgs) -> dict[str, str]:
     }
 
 
-def _build_set(args: RabbitmqArgs, files: dict[str, str]) -> Item:
+def _build_set(args: RabbitmqArgs, files: dict[str, str]) -> Manifest:
     volumes = [
         memory("tmp", "16Mi"),
         memory("run", "4Mi"),
         {"name": "settings", "configMap": {"name": SERVICE}},
-        secret("passwords", args.secret, SECRETS),
+        secret("passwords", args.secret, PASSWORDS),
     ]
     container = {
         "name": SERVICE,
@@ -138,7 +153,7 @@ def _build_set(args: RabbitmqArgs, files: dict[str, str]) -> Item:
         "command": ["/usr/local/bin/start-rabbitmq"],
         "env": [
             field_of("POD_NAME", "metadata.name"),
-            {"name": "RABBITMQ_DOMAIN", "value": domain_of(args.namespace)},
+            {"name": "RABBITMQ_DOMAIN", "value": domain_of(args.place.namespace)},
         ],
         "ports": [{"name": "amqp", "containerPort": PORT}],
         # Without RabbitMQ's own command, which starts a virtual machine each time.
@@ -153,8 +168,8 @@ def _build_set(args: RabbitmqArgs, files: dict[str, str]) -> Item:
             {"name": "passwords", "mountPath": "/run/secrets/rabbitmq", "readOnly": True},
         ],
     }
-    pod = build_pod(SERVICE, [container], volumes, serviceAccountName=SERVICE, terminationGracePeriodSeconds=60)
-    made = build_set(SERVICE, args.namespace, args.members, pod, {"data": args.volumes.build_claim(args.size)}, files)
+    pod = build_pod(args.place, SERVICE, [container], volumes, grace=60)
+    made = build_set(args.place, SERVICE, args.members, pod, {"data": args.volumes.build_claim(args.size)}, files)
     # A node waits at its start for those that it knew last: one after the other, they would wait for ever.
     made["spec"]["podManagementPolicy"] = "Parallel"
     return made

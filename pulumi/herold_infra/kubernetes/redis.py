@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pulumi
+
+from herold_infra.kubernetes.component import Component, Manifest, Place
+from herold_infra.kubernetes.declaring import declare
 from herold_infra.kubernetes.pods import (
     CLOSED,
     NAMES,
     Client,
-    Item,
     Volumes,
     build_account,
     build_budget,
     build_headless,
+    build_members_volumes,
     build_pod,
     build_policy,
     build_service,
@@ -30,7 +34,8 @@ from herold_infra.kubernetes.pods import (
 SERVICE = "redis"
 PORT, SENTINEL = 6379, 26379
 CONFIG = "/etc/herold-redis"
-PASSWORDS = ("admin", "client", "replication", "sentinel")
+# By file, the key of the Secret.
+PASSWORDS = {"admin": "password", "client": "client", "replication": "replication", "sentinel": "sentinel"}
 SIZES = (1, 3)
 MEMORY = "128mb"
 # Until a master that is silent counts as gone, and how long a failover may take before it is tried again.
@@ -41,7 +46,7 @@ SILENT_MS, FAILOVER_MS = 5000, 30000
 class RedisArgs:
     """`image` by digest; `secret` has the passwords of PASSWORDS; `clients` may connect, as the user `herold`."""
 
-    namespace: str
+    place: Place
     image: str
     secret: str
     clients: Sequence[Client]
@@ -54,25 +59,36 @@ class RedisArgs:
             raise ValueError(f"redis: {self.members} members; 1, or 3 so that two can agree on a master")
 
 
-def build_redis(args: RedisArgs) -> list[Item]:
+class Redis(Component):
+    """Outputs: `host` and `port` of the Sentinels, who name the master of `herold`."""
+
+    def __init__(
+        self, args: RedisArgs, *, after: list[pulumi.Resource], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("Redis", args.place, SERVICE, opts)
+        declare(self, build_redis(args), after=after)
+        self.host, self.port = f"redis-sentinels.{args.place.namespace}.svc.cluster.local", SENTINEL
+        self.register_outputs({"host": self.host, "port": self.port})
+
+
+def build_redis(args: RedisArgs) -> list[Manifest]:
     """All of it. Clients ask `redis-sentinels:26379` who the master of `herold` is."""
-    namespace, members = args.namespace, [f"redis-{number}" for number in range(args.members)]
-    volumes = [args.volumes.build_volume(name, namespace, f"data-{name}", args.size) for name in members]
+    place = args.place
     files = build_files(args.members)
     return [
-        *(item for each in volumes for item in each),
-        build_account(SERVICE, namespace, SERVICE),
-        build_settings(SERVICE, namespace, SERVICE, files),
-        build_headless("redis-members", namespace, SERVICE, {"redis": PORT, "sentinel": SENTINEL}),
+        *build_members_volumes(args.volumes, place, SERVICE, max(SIZES), args.size),
+        build_account(SERVICE, place, SERVICE),
+        build_settings(SERVICE, place, SERVICE, files),
+        build_headless("redis-members", place, SERVICE, {"redis": PORT, "sentinel": SENTINEL}),
         build_service(
             "redis-sentinels",
-            namespace,
+            place,
             SERVICE,
             {"sentinel": SENTINEL},
-            selector={"app.kubernetes.io/name": SERVICE},
+            selector=place.selector(SERVICE),
         ),
-        build_budget(namespace, SERVICE),
-        build_policy(namespace, SERVICE, [(args.clients, [PORT, SENTINEL])], [PORT, SENTINEL], [NAMES]),
+        build_budget(place, SERVICE),
+        build_policy(place, SERVICE, [(args.clients, [PORT, SENTINEL])], [PORT, SENTINEL], [NAMES]),
         _build_set(args, files),
     ]
 
@@ -106,7 +122,7 @@ def build_files(members: int) -> dict[str, str]:
     return {"redis.conf": "\n".join(redis) + "\n", "sentinel.conf": "\n".join(sentinel) + "\n"}
 
 
-def _build_set(args: RedisArgs, files: dict[str, str]) -> Item:
+def _build_set(args: RedisArgs, files: dict[str, str]) -> Manifest:
     volumes = [
         memory("tmp", "16Mi"),
         memory("run-redis", "1Mi"),
@@ -116,20 +132,20 @@ def _build_set(args: RedisArgs, files: dict[str, str]) -> Item:
     ]
     environment = [
         field_of("POD_NAME", "metadata.name"),
-        {"name": "REDIS_DOMAIN", "value": f"redis-members.{args.namespace}.svc.cluster.local"},
-        {"name": "REDIS_SENTINELS", "value": f"redis-sentinels.{args.namespace}.svc.cluster.local"},
+        {"name": "REDIS_DOMAIN", "value": f"redis-members.{args.place.namespace}.svc.cluster.local"},
+        {"name": "REDIS_SENTINELS", "value": f"redis-sentinels.{args.place.namespace}.svc.cluster.local"},
         {"name": "REDIS_QUORUM", "value": str(args.members // 2 + 1)},
     ]
     containers = [
         _build_container(args, "redis", PORT, environment, "256Mi"),
         _build_container(args, "sentinel", SENTINEL, environment, "64Mi"),
     ]
-    pod = build_pod(SERVICE, containers, volumes, serviceAccountName=SERVICE, terminationGracePeriodSeconds=30)
+    pod = build_pod(args.place, SERVICE, containers, volumes, grace=30)
     claims = {"data": args.volumes.build_claim(args.size)}
-    return build_set(SERVICE, args.namespace, args.members, pod, claims, files)
+    return build_set(args.place, SERVICE, args.members, pod, claims, files)
 
 
-def _build_container(args: RedisArgs, name: str, port: int, environment: list[Item], limit: str) -> Item:
+def _build_container(args: RedisArgs, name: str, port: int, environment: list[Manifest], limit: str) -> Manifest:
     return {
         "name": name,
         "image": args.image,

@@ -7,7 +7,19 @@ import pulumi_kubernetes as kubernetes
 
 from herold_infra.kubernetes.component import Place
 from herold_infra.kubernetes.data_namespace import DataNamespace, DataNamespaceArgs
+from herold_infra.kubernetes.pods import Client, Volumes
+from herold_infra.kubernetes.postgres import Postgres, PostgresArgs
+from herold_infra.kubernetes.rabbitmq import Rabbitmq, RabbitmqArgs
+from herold_infra.kubernetes.redis import Redis, RedisArgs
 from herold_infra.kubernetes.settings import StackSettings
+
+# Who works on the ledger. operator/deploy/networkpolicies.yaml has their ends.
+LEDGER = (
+    Client("herold-platform", {"app.kubernetes.io/name": "herold-operator"}),
+    Client("herold-platform", {"app.kubernetes.io/name": "herold-reader"}),
+    Client("herold-platform", {"herold.dev/uses": "ledger"}),
+    Client("herold-senders", {"app.kubernetes.io/managed-by": "herold-operator"}),
+)
 
 
 class Stack:
@@ -18,4 +30,24 @@ class Stack:
         provider = kubernetes.Provider("kubernetes", context=settings.context)
         opts = pulumi.ResourceOptions(providers={"kubernetes": provider})
         place = Place(settings.environment, settings.namespace)
-        DataNamespace(DataNamespaceArgs(place), opts)
+        data = DataNamespace(DataNamespaceArgs(place), opts)
+        images, after = settings.images, data.ready
+        volumes = Volumes(folder=settings.volumes.folder, node=settings.volumes.node)
+        secrets = {name: password.secret for name, password in data.passwords.items()}
+        postgres = PostgresArgs(
+            place,
+            images.postgres,
+            secrets["postgres"],
+            LEDGER,
+            volumes,
+            members=settings.postgres.members,
+            restore_until=settings.postgres.restore_until,
+        )
+        Postgres(postgres, after=after, opts=opts)
+        # Nothing of Herold's asks them yet, so nobody may.
+        redis = RedisArgs(place, images.redis, secrets["redis"], (), volumes, members=settings.redis.members)
+        Redis(redis, after=after, opts=opts)
+        rabbitmq = RabbitmqArgs(
+            place, images.rabbitmq, secrets["rabbitmq"], (), volumes, members=settings.rabbitmq.members
+        )
+        Rabbitmq(rabbitmq, after=after, opts=opts)
