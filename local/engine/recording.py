@@ -72,9 +72,11 @@ class Recorder(MockMonitor):
         )
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
-        if request.urn.endswith(f"pulumi:pulumi:Stack::{PROJECT}-{self._stack}"):
-            self._outputs = wire.read(request.outputs)
         return empty_pb2.Empty()
+
+    def keep(self, outputs: dict[str, Any]) -> None:
+        """What the program exports. Nobody calls this in a preview: some of it is known only afterwards."""
+        self._outputs = outputs
 
     def recorded(self) -> Recorded:
         """Everything so far, in the order of the URNs: the order of arrival is the event loop's."""
@@ -97,12 +99,12 @@ def record(stack: str, settings: StackSettings, *, preview: bool = True) -> Reco
         # Pulumi takes the thread's event loop, which is none once anything in this process has used one of its own.
         asyncio.set_event_loop(runner.get_loop())
         pulumi.runtime.set_mocks(_NoMocks(), project=PROJECT, stack=stack, preview=preview, monitor=recorder)
-        pulumi.runtime.test(lambda: _declare(settings))()  # type: ignore[no-untyped-call]
+        pulumi.runtime.test(lambda: _declare(settings).apply(recorder.keep))()  # type: ignore[no-untyped-call]
     return recorder.recorded()
 
 
-def _declare(settings: StackSettings) -> None:
-    Stack(settings)
+def _declare(settings: StackSettings) -> pulumi.Output[dict[str, Any]]:
+    return pulumi.Output.from_input(Stack(settings).outputs)
 
 
 def _seen(value: Any) -> Any:

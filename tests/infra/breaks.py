@@ -139,6 +139,9 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(DATABASE, "iamDatabaseAuthenticationEnabled"),
         unset(PROXY, "auths"),
         put(PROXY, "auths[0].iamAuth", "DISABLED"),
+        unset(PROXY, "auths[1].clientPasswordAuthType"),
+        put(PROXY, "auths[1].clientPasswordAuthType", "POSTGRES_MD5"),
+        put(PROXY, "auths[1].description", "pod_reader"),
         unset(CACHE, "userGroupIds"),
         unset("elasticache/user:User", "authenticationMode", "1-cache"),
         put("elasticache/user:User", "accessString", "on ~* +@all", "default"),
@@ -267,7 +270,11 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset("secretsmanager/secret:Secret", "recoveryWindowInDays"),
     ),
     "secrets-rotate": (
-        without("secretsmanager/secretRotation:SecretRotation", "secretsmanager/secret:Secret"),
+        without(
+            "secretsmanager/secretRotation:SecretRotation",
+            "secretsmanager/secret:Secret",
+            whose="ledger-administrator",
+        ),
         unset("secretsmanager/secretRotation:SecretRotation", "rotationRules"),
         unset("secretsmanager/secret:Secret", "tags", "queue"),
     ),

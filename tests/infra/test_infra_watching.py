@@ -87,7 +87,7 @@ def test_the_alert_manager_has_one_receiver_and_tells_when_it_is_over() -> None:
 
 
 def test_an_index_is_deleted_once_its_days_are_over() -> None:
-    policy = json.loads(build_retention(90))["policy"]
+    policy = build_retention(90)["policy"]
     states = {state["name"]: state for state in policy["states"]}
     (old,) = states[policy["default_state"]]["transitions"]
     assert old["conditions"] == {"min_index_age": "90d"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from herold_policies.demand import demand, demand_some
 from herold_policies.graph import Graph, Node
@@ -119,8 +120,13 @@ def data_wants_identity(graph: Graph) -> Iterator[Violation]:
         yield from demand(node, iamDatabaseAuthenticationEnabled=True)
     for node in graph.of(PROXY):
         auths = node.get("auths")
-        if not auths or any(auth.get("iamAuth") != "REQUIRED" for auth in auths):
-            yield Violation(node, "must say iamAuth: REQUIRED of each of its auths")
+        if not auths:
+            yield Violation(node, "must say auths")
+        for auth in auths or ():
+            yield from _weak(node, auth)
+        users = [auth.get("description") for auth in auths or () if auth.get("iamAuth") == "DISABLED"]
+        if len(users) != len(set(users)):
+            yield Violation(node, "has two secrets for one login")
     for node in graph.of(CACHE):
         yield from demand_some(node, "userGroupIds")
     for node in graph.of(USER):
@@ -135,6 +141,16 @@ def data_wants_identity(graph: Graph) -> Iterator[Violation]:
             advancedSecurityOptions__anonymousAuthEnabled=False,
         )
         yield from demand_some(node, "advancedSecurityOptions.masterUserOptions.masterUserArn", "accessPolicies")
+
+
+def _weak(node: Node, auth: Mapping[str, Any]) -> Iterator[Violation]:
+    """Who comes by IAM has an identity. Who comes by a password has one of their own, and never sends it."""
+    if auth.get("iamAuth") == "REQUIRED":
+        return
+    if auth.get("iamAuth") != "DISABLED" or auth.get("clientPasswordAuthType") != "POSTGRES_SCRAM_SHA_256":
+        yield Violation(node, "must say iamAuth: REQUIRED, or a clientPasswordAuthType that never sends the password")
+    elif not auth.get("description"):
+        yield Violation(node, "must say in a description whose password it is: one login, one secret")
 
 
 @rule(

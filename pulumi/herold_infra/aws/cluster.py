@@ -38,13 +38,18 @@ class ClusterArgs:
 
 
 class Cluster(Component):
-    """Outputs: `name`, `arn`, `endpoint` (private), `group_id`, the security group of its nodes and pods."""
+    """Outputs: `name`, `arn`, `endpoint` (private), `authority`, `group_id`.
+
+    `authority`: the certificate that the API server's own is signed with, as base64. `group_id`: the security group of
+    nodes and pods.
+    """
 
     def __init__(self, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Cluster", args.place.logical("cluster"), opts)
         self._args, self._place, self._settings = args, args.place, args.settings
         cluster = self._make_control_plane(args.network, args.keys)
         self.name, self.arn, self.endpoint = cluster.name, cluster.arn, cluster.endpoint
+        self.authority = cluster.certificate_authority.apply(lambda authority: str(authority.data))
         self.group_id = cluster.vpc_config.apply(lambda config: str(config.cluster_security_group_id))
         self._let_people_in()
         before = [self._make_addon(addon) for addon in sorted(self._settings.addons) if addon in BEFORE_NODES]

@@ -11,11 +11,13 @@ from herold_infra.aws.database_settings import DatabaseSettings
 from herold_infra.aws.documents import build_trust
 from herold_infra.aws.firewall import Group, make_group
 from herold_infra.aws.keys import Keys
+from herold_infra.aws.logins import Login, fill_login_secrets, make_login_secrets
 from herold_infra.aws.network import Network
 from herold_infra.aws.password import make_password
 from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.aws.proxy import make_proxy
 from herold_infra.aws.rotation import make_rotation
+from herold_infra.aws.vault import Shelf
 from herold_infra.component import Component
 
 ENGINE = rds.EngineType.AURORA_POSTGRESQL
@@ -39,7 +41,8 @@ PARAMETERS = {
 class DatabaseArgs:
     """`clients`: security groups of who may connect. `worldwide`: the global database that it is a part of.
 
-    `follows`: the primary's resources, where this one is its copy in another region.
+    `follows`: the primary's resources, where this one is its copy in another region. `logins`: who works with it, and
+    `shelf`, where their secrets lie; a copy has those of its primary.
     """
 
     place: Place
@@ -47,6 +50,8 @@ class DatabaseArgs:
     network: Network
     keys: Keys
     clients: dict[str, pulumi.Output[str]]
+    shelf: Shelf
+    logins: tuple[Login, ...]
     worldwide: pulumi.Output[str] | None = None
     follows: Database | None = None
 
@@ -67,9 +72,11 @@ class Database(Component):
         self.endpoint = cluster.endpoint
         if self.secret_arn is not None:
             make_rotation(self, self._place, args.network, args.keys, cluster, group, self.secret_arn)
+            logins = make_login_secrets(self, args.shelf, args.logins)
             self.endpoint = make_proxy(
-                self, self._place, args.network, args.keys, cluster, group, self.secret_arn, args.clients
+                self, self._place, args.network, args.keys, cluster, group, self.secret_arn, args.clients, logins
             )
+            fill_login_secrets(self, args.shelf, logins, self.endpoint)
         self.register_outputs({"endpoint": self.endpoint, "arn": self.arn})
 
     def _make_log(self) -> cloudwatch.LogGroup:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import cloudwatch, iam, opensearch
@@ -171,22 +171,20 @@ class LogStore(Component):
         )
 
 
-def build_retention(days: int) -> str:
+def build_retention(days: int) -> dict[str, Any]:
     """The rule by which OpenSearch itself deletes old indexes, as its index management takes it.
 
     No call of AWS takes it: it is put into the domain, at `_plugins/_ism/policies/herold`.
     """
     old = [{"state_name": "over", "conditions": {"min_index_age": f"{days}d"}}]
-    return json.dumps(
-        {
-            "policy": {
-                "description": f"An index is kept for {days} days",
-                "default_state": "kept",
-                "states": [
-                    {"name": "kept", "actions": [], "transitions": old},
-                    {"name": "over", "actions": [{"delete": {}}], "transitions": []},
-                ],
-                "ism_template": [{"index_patterns": [INDEXES], "priority": 100}],
-            }
+    return {
+        "policy": {
+            "description": f"An index is kept for {days} days",
+            "default_state": "kept",
+            "states": [
+                {"name": "kept", "actions": [], "transitions": old},
+                {"name": "over", "actions": [{"delete": {}}], "transitions": []},
+            ],
+            "ism_template": [{"index_patterns": [INDEXES], "priority": 100}],
         }
-    )
+    }

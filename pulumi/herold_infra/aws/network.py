@@ -29,11 +29,15 @@ class NetworkArgs:
 
 
 class Network(Component):
-    """Outputs: `vpc_id`, `cidr`, and the subnets of each zone in the order of the settings' availability zones."""
+    """Outputs: `vpc_id`, `cidr`, and the subnets of each zone in the order of the settings' availability zones.
+
+    `addresses`: those that others see when something in the application zone calls them.
+    """
 
     def __init__(self, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Network", args.place.logical("network"), opts)
         self._place, self._settings = args.place, args.settings
+        self.addresses: tuple[pulumi.Output[str], ...] = ()
         self.cidr = args.settings.cidr
         self._vpc = self._make_vpc()
         self.vpc_id = self._vpc.id
@@ -126,6 +130,7 @@ class Network(Component):
             tags=place.tags(f"nat-{letter}", Data.OPERATIONAL, Zone.PUBLIC),
             opts=self.kept(),
         )
+        self.addresses += (address.public_ip,)
         return ec2.NatGateway(
             place.logical(f"nat-{letter}"),
             region=place.region,

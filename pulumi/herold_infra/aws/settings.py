@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,9 @@ from herold_infra.aws.vpn import VpnSettings
 from herold_infra.settings import Settings
 
 ACTIVE_ONLY = ("cache", "queue", "mail", "sms", "log_store", "dashboards")
+
+# It stands in names of secrets and of logins.
+Brand = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,30}$")]
 
 
 class RegionSettings(Settings):
@@ -62,6 +65,8 @@ class StackSettings(Settings):
     environment: Literal["staging", "prod"]
     account: str = Field(pattern="^[0-9]{12}$")
     spending: SpendingSettings
+    # Each has workers with a login of their own, and a key that signs its mail.
+    brands: tuple[Brand, ...] = Field(min_length=1, strict=False)
     regions: tuple[RegionSettings, ...] = Field(strict=False)
 
     @model_validator(mode="after")
@@ -71,6 +76,8 @@ class StackSettings(Settings):
         for region in self.regions:
             if region.role == "active" and region.lacks:
                 raise ValueError(f"regions: the active one lacks {', '.join(region.lacks)}")
+        if len(set(self.brands)) != len(self.brands):
+            raise ValueError("brands: one is named twice")
         if len({region.name for region in self.regions}) != len(self.regions):
             raise ValueError("regions: one is named twice")
         if len({region.network.cidr for region in self.regions}) != len(self.regions):

@@ -51,7 +51,10 @@ class VpnArgs:
 
 
 class Vpn(Component):
-    """Outputs: `client_endpoint_id`, of which people download their profile; `site_connection_id`."""
+    """Outputs: `client_endpoint_id`, of which people download their profile; `site_connection_id`.
+
+    `tunnels`: AWS's two addresses of the site's connection.
+    """
 
     def __init__(self, args: VpnArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Vpn", args.place.logical("vpn"), opts)
@@ -67,7 +70,8 @@ class Vpn(Component):
             opts=self.kept(),
         )
         self.client_endpoint_id = self._make_for_people()
-        self.site_connection_id = self._make_for_site()
+        site = self._make_for_site()
+        self.site_connection_id, self.tunnels = site.id, (site.tunnel1_address, site.tunnel2_address)
         self.register_outputs(
             {"clientEndpointId": self.client_endpoint_id, "siteConnectionId": self.site_connection_id}
         )
@@ -131,7 +135,7 @@ class Vpn(Component):
             )
         return endpoint.id
 
-    def _make_for_site(self) -> pulumi.Output[str]:
+    def _make_for_site(self) -> ec2.VpnConnection:
         args, place, settings = self._args, self._place, self._settings
         theirs = ec2.CustomerGateway(
             place.logical("site"),
@@ -158,7 +162,7 @@ class Vpn(Component):
                 route_table_id=table,
                 opts=self.inside(),
             )
-        connection = ec2.VpnConnection(
+        return ec2.VpnConnection(
             place.logical("site"),
             region=place.region,
             type="ipsec.1",
@@ -184,4 +188,3 @@ class Vpn(Component):
             tags=self._tags,
             opts=self.inside(),
         )
-        return connection.id

@@ -1,0 +1,200 @@
+"""Where Pulumi's work ends and Git's, Ansible's and the ledger's begins: both sides say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from local.cluster.layout import CHECKOUT
+from local.cluster.logins import build_logins
+from local.engine.recording import Recorded, read_stack, record
+
+from herold.ledger.logins import check_login
+from herold_infra.aws.logins import plan_logins
+from herold_infra.aws.settings import StackSettings
+from herold_infra.aws.vault import path_of
+from herold_policies.graph import Graph, Node
+
+SECRETS = CHECKOUT / "gitops" / "infrastructure" / "secrets"
+SECRET = "secretsmanager/secret:Secret"
+VERSION = "secretsmanager/secretVersion:SecretVersion"
+PAGE = CHECKOUT / "docs" / "reference" / "infrastructure.md"
+HOW_TO = CHECKOUT / "docs" / "how-to" / "secrets-of-a-cloud.md"
+ACTIVE, STANDBY = "eu-central-1", "eu-west-1"
+
+
+@pytest.fixture(scope="module")
+def made() -> Recorded:
+    """Production as it would be after `up`: what AWS gives is made up by the stand-in."""
+    return record("aws-prod", StackSettings.model_validate(read_stack("aws-prod")), preview=False)
+
+
+def named_in_git() -> dict[str, dict[str, Any]]:
+    """Each ExternalSecret by the name of what it reads in Secrets Manager."""
+    items = [
+        item
+        for path in sorted(SECRETS.glob("*.yaml"))
+        for item in yaml.safe_load_all(path.read_text())
+        if "kind" in item
+    ]
+    prefixes = {
+        item["metadata"]["namespace"]: item["spec"]["provider"]["aws"]["prefix"]
+        for item in items
+        if item["kind"] == "SecretStore"
+    }
+    return {
+        prefixes[item["metadata"]["namespace"]] + source["extract"]["key"]: item
+        for item in items
+        if item["kind"] == "ExternalSecret"
+        for source in item["spec"]["dataFrom"]
+    }
+
+
+def of_pods(graph: Graph) -> dict[str, Node]:
+    return {node.get("name"): node for node in graph.of(SECRET) if str(node.get("name")).startswith("herold/")}
+
+
+def content_of(graph: Graph, path: str) -> dict[str, str]:
+    secret = of_pods(graph)[path]
+    (version,) = graph.pointing(VERSION, "secretId", secret)
+    content = json.loads(version.get("secretString"))
+    assert isinstance(content, dict)
+    return content
+
+
+@pytest.mark.parametrize("stack", ["prod", "staging"])
+def test_every_secret_that_git_names_in_a_cloud_is_made_by_the_stack_and_no_other(
+    stack: str, request: pytest.FixtureRequest
+) -> None:
+    recorded: Recorded = request.getfixturevalue(stack)
+    assert set(named_in_git()) == set(of_pods(recorded.graph))
+
+
+def test_the_name_says_of_which_namespace_and_secret_it_is() -> None:
+    for path, item in named_in_git().items():
+        metadata = item["metadata"]
+        assert path == path_of(metadata["namespace"], metadata["name"])
+        assert item["spec"]["target"]["name"] == metadata["name"]
+
+
+def test_git_reads_in_the_region_where_campaigns_run(prod: Recorded, staging: Recorded) -> None:
+    stores = [item for item in yaml.safe_load_all((SECRETS / "stores.yaml").read_text()) if item]
+    assert {store["spec"]["provider"]["aws"]["region"] for store in stores} == {ACTIVE}
+    for stack in (prod, staging):
+        assert {node.get("region") for node in of_pods(stack.graph).values()} == {ACTIVE}
+
+
+def rights_of(graph: Graph, name: str) -> list[dict[str, Any]]:
+    (policy,) = [node for node in graph.of("iam/rolePolicy:RolePolicy") if node.name == name]
+    statements = json.loads(policy.get("policy"))["Statement"]
+    assert isinstance(statements, list)
+    return statements
+
+
+@pytest.mark.parametrize("region", [ACTIVE, STANDBY])
+def test_external_secrets_may_read_exactly_what_git_names(prod: Recorded, region: str) -> None:
+    read, decrypt = rights_of(prod.graph, f"{region}-external-secrets")
+    arn = f"arn:aws:secretsmanager:{region}:123456789012:secret:"
+    assert read["Action"] == ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    assert sorted(read["Resource"]) == sorted(f"{arn}{path}-??????" for path in named_in_git())
+    assert decrypt["Condition"]["StringEquals"] == {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
+    (bound,) = [
+        node
+        for node in prod.graph.of("eks/podIdentityAssociation:PodIdentityAssociation")
+        if node.name == f"{region}-external-secrets"
+    ]
+    assert (bound.get("namespace"), bound.get("serviceAccount")) == ("external-secrets", "external-secrets")
+
+
+def test_the_proxy_may_read_the_logins_and_no_key(prod: Recorded) -> None:
+    read, _ = rights_of(prod.graph, f"{ACTIVE}-ledger-proxy")
+    names = {resource.rpartition("secret:")[2].removesuffix("-??????") for resource in read["Resource"]}
+    logins = {login.path for login in plan_logins(("shop",))}
+    assert names == logins | {"herold-prod-ledger-administrator"}
+
+
+def test_a_lost_region_takes_no_secret_with_it(prod: Recorded) -> None:
+    (key,) = [node for node in prod.graph.of("kms/key:Key") if node.name == f"{STANDBY}-key-credential"]
+    for node in of_pods(prod.graph).values():
+        assert [copy["region"] for copy in node.get("replicas")] == [STANDBY]
+        assert key.urn in node.links["replicas"], "a copy under a key of the region that was lost is no copy"
+
+
+def test_logins_are_the_same_as_on_the_local_cluster() -> None:
+    """Programs, manifests and rights know one set of logins, wherever they are."""
+    local = {(login.name, path_of(login.namespace, login.secret)) for login in build_logins(("shop", "two-words"))}
+    assert {(login.user, login.path) for login in plan_logins(("shop", "two-words"))} == local
+
+
+def test_a_brand_becomes_a_login_that_the_ledger_takes() -> None:
+    longest = "b" + "-x" * 15
+    for login in plan_logins((longest, "shop")):
+        check_login(login.user, ["shop"])
+
+
+def test_what_a_pod_reads_of_a_login_is_its_url_and_what_the_proxy_reads_is_the_same_user(made: Recorded) -> None:
+    (proxy,) = made.graph.of("rds/proxy:Proxy")
+    assert len(proxy.get("auths")) == 1 + len(plan_logins(("shop",)))
+    passwords = set()
+    for login in plan_logins(("shop",)):
+        content = content_of(made.graph, login.path)
+        assert content["username"] == login.user
+        passwords.add(content["password"])
+        assert content["url"].startswith(f"postgresql://{login.user}:{content['password']}@")
+        assert "sslmode=verify-full" in content["url"]
+        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", content["password"]), "it would have to be escaped in a URL"
+    assert len(passwords) == len(plan_logins(("shop",)))
+
+
+def test_the_installation_has_one_key(made: Recorded) -> None:
+    platform, senders = (content_of(made.graph, f"herold/{zone}/herold-key") for zone in ("platform", "senders"))
+    assert platform == senders
+    assert len(bytes.fromhex(platform["key"])) == 32
+
+
+def test_a_run_that_was_cut_off_between_the_two_keys_makes_no_second_one(prod: Recorded) -> None:
+    """The second one comes from what the first one keeps: from its version, not from this run's dice."""
+    versions = {node.name: node for node in prod.graph.of(VERSION)}
+    second = versions[f"{ACTIVE}-herold-senders-herold-key"]
+    assert second.links["secretString"] == (versions[f"{ACTIVE}-herold-platform-herold-key"].urn,)
+
+
+def test_outputs_hold_no_secret(made: Recorded) -> None:
+    said = json.dumps(made.outputs)
+    kept = [json.loads(node.get("secretString")) for node in made.graph.of(VERSION)]
+    values = {value for content in kept for key, value in content.items() if key != "username"}
+    assert len(values) > 8
+    assert [value for value in values if value in said] == []
+
+
+def shape_of(value: Any) -> Any:
+    """Keys and kinds of values."""
+    if isinstance(value, dict):
+        return {key: shape_of(item) for key, item in value.items()}
+    return [shape_of(item) for item in value[:1]] if isinstance(value, list) else type(value).__name__
+
+
+def test_outputs_have_the_shape_that_the_page_says(made: Recorded) -> None:
+    (said,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    documented = json.loads(said)
+    active, standby = made.outputs["regions"][ACTIVE], made.outputs["regions"][STANDBY]
+    assert shape_of(documented["regions"][ACTIVE]) == shape_of(active)
+    assert set(active) - set(standby) == {"cache", "queue", "logs", "dashboards"}
+    assert documented["environment"] == made.outputs["environment"]
+
+
+def test_the_how_to_makes_every_login_with_the_role_of_its_work() -> None:
+    given = {
+        (user, f"herold/{secret}", role)
+        for secret, user, role in re.findall(r"^give (\S+) (\S+) --role (\w+) ", Path(HOW_TO).read_text(), re.MULTILINE)
+    }
+    wanted = {
+        (login.name, path_of(login.namespace, login.secret), *login.roles)
+        for login in build_logins(("shop",))
+        if login.roles
+    }
+    assert given == wanted
