@@ -71,7 +71,8 @@ def deliver(layout: Layout, kubectl: Kubectl, image: Image, progress: Progress) 
         # Redis makes its password, the server the key with which the others sign.
         _await(kubectl, NAMESPACE, (*FIRST, *PARTS))
     with progress.step("what lies in Git is in the cluster"):
-        kubectl("annotate", "application", ROOT, "-n", NAMESPACE, "--overwrite", f"{SEEN}=normal")
+        # All: those whose files did not change would not learn of the commit, and it is what is waited for.
+        kubectl("annotate", "applications", "--all", "-n", NAMESPACE, "--overwrite", f"{SEEN}=normal")
         hint = f"kubectl get applications -n {NAMESPACE}; kubectl describe application -n {NAMESPACE} NAME"
         wait_until("Argo CD has brought it in", lambda: _is_delivered(kubectl, commit), seconds=PATIENCE, hint=hint)
 

@@ -23,7 +23,7 @@ class LeftBehind(HeroldError):
 
 
 def take_down(layout: Layout, progress: Progress, *, keep: bool) -> None:
-    """Stop everything and put everything back. With `keep` etcd, images and volumes stay for the next `up`."""
+    """Stop everything and put everything back. With `keep` etcd and volumes stay for the next `up`."""
     with progress.step("control loops stop"):
         _stop(layout, CONTROL_LOOPS, patience=15)
     with progress.step("pods stop"):

@@ -194,7 +194,7 @@ def _prune(folder: Path) -> None:
 
 
 def remove_folders(layout: Layout, *, keep: bool) -> None:
-    """Drop our folder; with `keep` only what is of no use without its processes: etcd, images and volumes stay."""
+    """Drop our folder; with `keep` only what is of no use without its processes: etcd and volumes stay."""
     if not layout.state.exists():
         return
     kept = {layout.data, layout.pki} if keep else set()

@@ -24,6 +24,12 @@ def present(layout: Layout, reference: str) -> bool:
     return reference in run([*_ctr(layout), "images", "list", "-q"], seconds=30).split()
 
 
+def forget_containers(layout: Layout) -> None:
+    """Drop what containerd knows of containers of an earlier cluster, and what they wrote; none of them runs."""
+    if there := run([*_ctr(layout), "containers", "list", "-q"], seconds=30).split():
+        run([*_ctr(layout), "containers", "delete", *there], seconds=120)
+
+
 def bring_in(layout: Layout, image: Image, *, also_named: Iterable[str] = ()) -> bool:
     """Import the image unless it is there; True when it was not. Only layers that containerd lacks are written.
 

@@ -59,7 +59,7 @@ class Layout:
 
     @property
     def data(self) -> Path:
-        """etcd, images and volumes: dropped by `down`, kept by `down --keep`."""
+        """etcd and volumes: dropped by `down`, kept by `down --keep`."""
         return self.state / "data"
 
     @property
@@ -86,6 +86,11 @@ class Layout:
     def images(self) -> Path:
         """Layers and image archives."""
         return self.cache / "images"
+
+    @property
+    def containerd(self) -> Path:
+        """What containerd keeps: unpacked images outlive the cluster, as what is built does."""
+        return self.cache / "containerd"
 
 
 def read_layout(environ: Mapping[str, str], home: Path) -> Layout:

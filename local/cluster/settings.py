@@ -46,7 +46,7 @@ def build_containerd(layout: Layout) -> str:
     `restrict_oom_score_adj`: without CAP_SYS_RESOURCE a negative score is refused and no sandbox starts.
     """
     return f"""version = 2
-root = "{layout.data}/containerd"
+root = "{layout.containerd}"
 state = "{layout.run}/containerd"
 disabled_plugins = [
   "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",

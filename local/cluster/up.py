@@ -85,11 +85,14 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     kubectl = Kubectl(str(programs.path("kubectl")), layout.kubeconfig, CONTEXT)
     pause, coredns = build.build_node_images(layout, programs)
 
+    new = not (layout.data / "etcd").exists()
     with progress.step("etcd and containerd answer"):
         start(layout, components["etcd"])
         start(layout, components["containerd"])
         _await(layout, components["etcd"], _etcd_healthy)
         _await(layout, components["containerd"], lambda: images.answers(layout))
+    if new:
+        images.forget_containers(layout)
     with progress.step("API server is ready"):
         start(layout, components["kube-apiserver"])
         # The kubelet needs it before its first pod, and the API server takes a moment.

@@ -20,6 +20,9 @@ APPROVAL_KINDS = ("CampaignApproval",)
 KEPT = {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
 # An Application whose project is not known yet is looked at again minutes later.
 AFTER_PROJECT = {"argocd.argoproj.io/sync-wave": "1"}
+# What a push did not touch is not looked at; with many teams Argo CD would do little else:
+# https://argo-cd.readthedocs.io/en/stable/operator-manual/high_availability/#manifest-paths-annotation
+OWN_FILES = {"argocd.argoproj.io/manifest-generate-paths": "."}
 # Accounts for people who come with a client certificate (operator/deploy/campaign-roles.yaml).
 ACCOUNTS = ("campaign-viewer", "campaign-auditor")
 
@@ -123,7 +126,9 @@ def build_application(
     *,
     plain: bool = True,
 ) -> Item:
-    """What lies at `path`, in that namespace. `plain`: files as they are; else whatever a kustomization.yaml makes."""
+    """What lies at `path`, in that namespace. `plain`: files as they are; else whatever a kustomization.yaml makes,
+    of this folder and of others."""
+    annotations = {**(annotations or {}), **(OWN_FILES if plain else {})}
     spec = {
         "project": project,
         "source": {

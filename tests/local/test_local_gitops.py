@@ -13,12 +13,14 @@ from local.cluster.argocd import with_image
 from local.cluster.delivery import ENVIRONMENT, build_own_files, is_synced
 from local.cluster.gitserver import (
     APPROVALS,
+    AUTHOR,
     CAMPAIGNS,
     PUT_OVER,
     REPLACED,
     Tokens,
     build_secrets,
     build_server,
+    git,
     put_checkout,
 )
 from local.cluster.herold import RELAY_HOST
@@ -26,7 +28,7 @@ from local.cluster.layout import CHECKOUT, GIT_ADDRESS
 from local.cluster.pki import LEAVES, Pair
 from local.cluster.tools import DELIVERY_TOOLS, SOURCES, Tool
 from local.images.archive import Image, Start
-from local.images.git.announce import build_payload, sign
+from local.images.git.announce import build_payload, find_changed, sign
 from local.images.git.judge import LARGEST, find_faults
 
 from herold_delivery.declared import read_clusters
@@ -35,13 +37,33 @@ BLOB = "0123456789012345678901234567890123456789"
 
 
 def test_a_push_is_told_as_github_tells_it_and_signed() -> None:
-    payload = build_payload("https://git.example/git/herold.git", "a" * 40, "b" * 40, "refs/heads/main")
+    changed = ["gitops/campaigns/test/shop/a.yaml"]
+    payload = build_payload("https://git.example/git/herold.git", "a" * 40, "b" * 40, "refs/heads/main", changed)
     said = json.loads(payload)
     assert said["repository"] == {"html_url": "https://git.example/git/herold", "default_branch": "main"}
     assert (said["ref"], said["before"], said["after"]) == ("refs/heads/main", "a" * 40, "b" * 40)
+    assert [path for commit in said["commits"] for path in commit["modified"]] == changed
     headers = sign("key", payload)
     assert headers["X-GitHub-Event"] == "push"
     assert headers["X-Hub-Signature-256"] == "sha256=" + hmac.new(b"key", payload, hashlib.sha256).hexdigest()
+
+
+def test_a_push_tells_which_files_changed_and_none_of_a_branch_that_was_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "--quiet", ".")
+    commits = []
+    for names in (("kept", "removed"), ("kept", "added \u00e4.yaml")):
+        for file in filter(Path.is_file, tmp_path.iterdir()):
+            file.unlink()
+        for name in names:
+            (tmp_path / name).write_text(name)
+        git("add", "--all")
+        git(*AUTHOR, "commit", "--quiet", "-m", "x")
+        commits.append(git("rev-parse", "HEAD").strip())
+    assert find_changed(*commits) == ["added \u00e4.yaml", "removed"]
+    assert find_changed("0" * 40, commits[0]) == []
 
 
 def test_links_submodules_and_large_files_are_refused_by_name() -> None:

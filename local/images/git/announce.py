@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import ssl
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -21,12 +22,28 @@ SECRET = Path("/run/secrets/git/webhook/secret")
 AUTHORITY = Path("/run/secrets/git/tls/ca.crt")
 SECONDS = 5
 BRANCH = "main"
+# More than that are not named: then Argo CD looks at every Application, as it does when nobody told it what changed.
+MOST_FILES = 5_000
 
 
-def build_payload(url: str, before: str, after: str, ref: str) -> bytes:
+def build_payload(url: str, before: str, after: str, ref: str, changed: list[str]) -> bytes:
     """What GitHub would say of a push to `ref` of the repository at `url`, as far as Argo CD reads it."""
     repository = {"html_url": url.removesuffix(".git"), "default_branch": BRANCH}
-    return json.dumps({"ref": ref, "before": before, "after": after, "repository": repository, "commits": []}).encode()
+    commits = [{"id": after, "added": [], "modified": changed, "removed": []}] if changed else []
+    return json.dumps(
+        {"ref": ref, "before": before, "after": after, "repository": repository, "commits": commits}
+    ).encode()
+
+
+def find_changed(before: str, after: str) -> list[str]:
+    """Paths that differ; none when they can't be told or are too many."""
+    command = ["git", "diff-tree", "-r", "-z", "--no-renames", "--name-only", before, after]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []  # a new or a removed branch has no other side
+    paths = [path.decode(errors="replace") for path in done.stdout.split(b"\0") if path]
+    return paths if len(paths) <= MOST_FILES else []
 
 
 def sign(secret: str, payload: bytes) -> dict[str, str]:
@@ -42,7 +59,7 @@ def main() -> int:
     secret, context = SECRET.read_text().strip(), ssl.create_default_context(cafile=str(AUTHORITY))
     for line in sys.stdin:
         before, after, ref = line.split()
-        payload = build_payload(os.environ["HEROLD_GIT_URL"], before, after, ref)
+        payload = build_payload(os.environ["HEROLD_GIT_URL"], before, after, ref, find_changed(before, after))
         headers = sign(secret, payload)
         request = urllib.request.Request(os.environ["HEROLD_GIT_WEBHOOK"], payload, headers)  # noqa: S310 -- the pod's own
         try:
