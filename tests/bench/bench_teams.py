@@ -22,12 +22,15 @@ from local.cluster.argocd import NAMESPACE
 from local.cluster.delivery import is_synced
 from local.cluster.gitserver import git
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import here
+from local.cluster.layout import PLATFORM_NAMESPACE, here
 from local.cluster.progress import wait_until
 from local.cluster.status import own_kubectl
 
+from e2e.cluster import Cluster
 from e2e.delivery import FOLDER, Repository
+from e2e.e2e_observability import leader, metrics
 from herold_delivery.render import main as render
+from parts.exposition import value
 
 EXAMPLE = "club"
 PREFIX = "bench-"
@@ -121,6 +124,12 @@ def change(repository: Repository, kubectl: Kubectl, team: str, number: int) -> 
     return there[0], time.monotonic() - pushed
 
 
+def cpu_of_operator(kubectl: Kubectl) -> float:
+    """Seconds of a processor that the leading operator used since its start."""
+    cluster = Cluster(kubectl)
+    return value(metrics(cluster, PLATFORM_NAMESPACE, leader(cluster)), "process_cpu_seconds_total") or 0.0
+
+
 def remove(repository: Repository, kubectl: Kubectl, names: list[str], before: str) -> None:
     """As it was."""
     git("rm", "--quiet", "-r", "--force", ".", folder=repository.folder)
@@ -143,14 +152,15 @@ def main() -> None:
         before = git("rev-parse", "HEAD", folder=repository.folder).strip()
         names = declare(repository, chosen.teams, chosen.campaigns)
         try:
-            began = time.monotonic()
+            before_cpu, began = cpu_of_operator(kubectl), time.monotonic()
             commit = repository.push("Many teams")
             wait_synced(kubectl, names, commit)
             delivered = time.monotonic() - began
             print(f"all teams delivered {delivered:.0f} s after the push", flush=True)
             count = chosen.teams * chosen.campaigns
             wait_until("the operator", lambda: _pause() and judged(kubectl, names) == count, seconds=PATIENCE)
-            every = time.monotonic() - began
+            every, cpu = time.monotonic() - began, cpu_of_operator(kubectl) - before_cpu
+            print(f"all judged {every:.0f} s after the push, {cpu:.0f} s of a processor in the operator", flush=True)
             changes = [change(repository, kubectl, names[number % len(names)], number) for number in range(PUSHES)]
             print(kubectl("top", "pods", "-n", NAMESPACE, "--no-headers"))
             figures = {
@@ -158,6 +168,7 @@ def main() -> None:
                 "campaigns": count,
                 "delivered": round(delivered, 1),
                 "judged": round(every, 1),
+                "operator_cpu": round(cpu, 1),
                 "one_campaign_delivered": [round(first, 1) for first, _ in changes],
                 "one_campaign_judged_median": round(statistics.median(last for _, last in changes), 1),
             }
