@@ -109,6 +109,28 @@ def test_another_word_than_for_just_this_does_not_count(
     assert says in note.message
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"campaign": "helo"}, "there is no Campaign campaigns-shop/helo"),
+        ({"intentDigest": f"sha256:{0:064d}"}, "it is for other content than Campaign campaigns-shop/hello has here"),
+    ],
+)
+def test_an_approval_that_fits_nothing_is_told_to_who_wrote_it(
+    repository: Repository, fields: dict[str, Any], says: str
+) -> None:
+    approve(repository, **fields)
+    review = repository.review(above=50_000)
+    (note,) = [each for each in review.notes if each.reason == "ApprovesNothing"]
+    assert (note.severity, says in note.message) == ("warning", True), note.message
+    assert note.message in html.unescape(as_artefact(review))
+
+
+def test_an_approval_that_fits_is_not_said_to_approve_nothing(repository: Repository) -> None:
+    approve(repository)
+    assert repository.review(above=50_000).notes == ()
+
+
 def test_an_approval_with_a_mistake_does_not_count_and_the_mistake_is_named(repository: Repository) -> None:
     approve(repository, approver="somebody@shop.example")
     review = repository.review(above=50_000)

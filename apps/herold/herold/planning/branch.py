@@ -15,6 +15,7 @@ from herold.planning.changes import field_changes, text_diffs
 from herold.planning.revision import Files, earlier_versions, files_at, merge_base
 from herold.policies import Denial, Policies, denials, environment_of, request_for
 from herold.resources.approval import CampaignApproval
+from herold.resources.approving import written_digest
 from herold.resources.campaign import Campaign
 from herold.resources.catalogue import Catalogue, Check, survey_texts
 from herold.resources.meta import Key
@@ -54,7 +55,8 @@ class CampaignChange:
 
 @dataclass(frozen=True, slots=True)
 class OtherChange:
-    """A resource that is no campaign. `used_by`: how many campaigns name it, directly or through others."""
+    """A resource that is no campaign. `used_by`: how many campaigns name it, directly or through others. `idle`: why an
+    approval approves nothing, as the files stand."""
 
     environment: str
     kind: str
@@ -62,6 +64,7 @@ class OtherChange:
     what: What
     used_by: int
     denials: tuple[Denial, ...]
+    idle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +277,7 @@ class _Comparison:
                 "Edited" if key in old else "Added",
                 self._uses.get(key, 0),
                 self._denials(key),
+                self._idle(key),
             )
             for key in sorted(self._changed)
             if key[0] != "Campaign"
@@ -283,6 +287,18 @@ class _Comparison:
             for key in self._deleted
             if key[0] != "Campaign"
         ]
+
+    def _idle(self, key: Key) -> str:
+        approval = self._after.catalogue.resources.get(key)
+        if not isinstance(approval, CampaignApproval):
+            return ""
+        campaign = (Campaign.__name__, key[1], approval.spec.campaign)
+        if campaign not in self._after.catalogue.documents:
+            return f"there is no Campaign {_name(campaign)}"
+        resolved = self._after.resolved(campaign)
+        if resolved is None or approval.spec.intent_digest == written_digest(resolved):
+            return ""
+        return f"it is for other content than Campaign {_name(campaign)} has here"
 
     def _denials(self, key: Key) -> tuple[Denial, ...]:
         resource = self._after.catalogue.resources.get(key)

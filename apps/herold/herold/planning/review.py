@@ -169,6 +169,15 @@ def _notes(branch: Branch) -> list[Violation]:
         for denial in each.denials:
             note = _denied(denial, "error")
             found.append(replace(note, message=f"{each.kind} {each.name} ({each.environment}): {note.message}"))
+        if each.idle:
+            found.append(
+                Violation(
+                    "warning",
+                    "ApprovesNothing",
+                    f"{each.kind} {each.name} ({each.environment}) approves nothing: {each.idle}.",
+                    "`herold approve NAMESPACE/CAMPAIGN` writes one for what stands in the files.",
+                )
+            )
     if branch.old_mistakes:
         found.append(
             Violation(
