@@ -32,6 +32,7 @@ from local.engine.tools import Engine
 PACK = CHECKOUT / "policies" / "crossguard"
 STAND_INS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes", "random": "pulumi-random"}
 SECONDS = 300.0
+BYTECODE = CHECKOUT / "build" / "bytecode"
 # The state below `build/` is a throw-away one; the passphrase of a real one is drawn, and lies beside it.
 PASSPHRASE = "only for previews with stand-ins"  # noqa: S105
 
@@ -238,7 +239,8 @@ class Session:
 
     def _environ(self) -> dict[str, str]:
         # Whatever points at a real account stays out.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PULUMI_"))}
+        out = ("AWS_", "PULUMI_", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(out)}
         path = os.pathsep.join([*map(str, self.engine.folders), str(Path(sys.executable).parent), kept.get("PATH", "")])
         keeping = (
             {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase)}
@@ -256,6 +258,8 @@ class Session:
             **self.environ,
             "PATH": path,
             "PYTHONSAFEPATH": "1",
+            # Three processes import the same of a large SDK: it is compiled once for all sessions.
+            "PYTHONPYCACHEPREFIX": str(BYTECODE),
             "PYTHONWARNINGS": "error::DeprecationWarning:herold_infra",
             "PULUMI_HOME": str(self._home),
             "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
