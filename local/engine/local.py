@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from local.cluster.layout import Layout
+import yaml
+from local.cluster.layout import CHECKOUT, NODE, Layout
 from local.cluster.progress import Progress
 from local.engine.session import Judged, Session
+from local.engine.stack_file import write_whole
 from local.engine.tools import Engine, build_engine
 
 from herold.errors import HeroldError, NotFound
@@ -16,6 +21,7 @@ from herold.errors import HeroldError, NotFound
 STACK = "local-test"
 # Members of three services that come up one after the other.
 SECONDS = 1800.0
+VALUES = "values.json"
 
 
 class NotApplied(HeroldError):
@@ -32,17 +38,14 @@ def find_kubeconfig(layout: Layout, environ: Mapping[str, str]) -> Path:
 
 
 def open_session(
-    engine: Engine, folder: Path, kubeconfig: Path, images: Mapping[str, str], *, context: str | None = None
+    engine: Engine, folder: Path, kubeconfig: Path, values: Mapping[str, Any], *, context: str | None = None
 ) -> Session:
-    """A session that really applies. `images`: by name, by digest, as they were built on this machine."""
-    values: dict[str, object] = {"images": dict(images)} if images else {}
-    if context:
-        values["context"] = context
+    """A session that really applies. `values` go over those of the stack's file; `context`: the kubeconfig's."""
     return Session(
         engine,
         folder,
         STACK,
-        values=values,
+        values={**values, **({"context": context} if context else {})},
         environ={"KUBECONFIG": str(kubeconfig.resolve())},
         real=True,
         seconds=SECONDS,
@@ -54,11 +57,28 @@ def folder_of(layout: Layout) -> Path:
     return layout.data / "pulumi"
 
 
-def apply(layout: Layout, kubeconfig: Path, images: Mapping[str, str], progress: Progress) -> Judged:
-    """Make it so, whatever an earlier one left or somebody changed. Raises NotApplied, with the engine's words."""
-    session = open_session(build_engine(progress), folder_of(layout), kubeconfig, images)
-    with progress.step("pulumi up local-test"):
+def apply(
+    layout: Layout,
+    kubeconfig: Path,
+    images: Mapping[str, str],
+    progress: Progress,
+    over: Mapping[str, Any] = MappingProxyType({}),
+) -> Judged:
+    """Make it so, whatever an earlier one left or somebody changed. Raises NotApplied, with the engine's words.
+
+    `images`: by name, by digest, as they were built here. `over`: other settings: `{"postgres": {"members": 3}}`.
+    The folders of the volumes are there already.
+    """
+    volumes = {"folder": str(layout.volumes), "node": NODE}
+    values = {"images": dict(images), "volumes": volumes, **over}
+    if lacking := sorted(_wanted_images() - images.keys()):
+        raise NotApplied(f"no image was built for {', '.join(lacking)} of pulumi/stacks/Pulumi.{STACK}.yaml")
+    folder = folder_of(layout)
+    session = open_session(build_engine(progress), folder, kubeconfig, values)
+    with progress.step(f"pulumi up {STACK}"):
         session.prepare()
+        # Before the act: a preview of later asks for the same.
+        write_whole(folder / VALUES, json.dumps(values))
         judged = session.up(refresh=True)
     for change in judged.changes:
         progress.say(f"  {change}")
@@ -68,6 +88,14 @@ def apply(layout: Layout, kubeconfig: Path, images: Mapping[str, str], progress:
 
 
 def session_of(layout: Layout, progress: Progress) -> Session:
-    """The session of the cluster that runs, for a preview: with the images that the last `apply` used."""
-    kubeconfig = find_kubeconfig(layout, os.environ)
-    return open_session(build_engine(progress), folder_of(layout), kubeconfig, {})
+    """The session of the cluster that runs, for a preview: with the values of the last `apply`."""
+    kubeconfig, folder = find_kubeconfig(layout, os.environ), folder_of(layout)
+    stored = folder / VALUES
+    return open_session(
+        build_engine(progress), folder, kubeconfig, json.loads(stored.read_text()) if stored.exists() else {}
+    )
+
+
+def _wanted_images() -> set[str]:
+    stack = yaml.safe_load((CHECKOUT / "pulumi" / "stacks" / f"Pulumi.{STACK}.yaml").read_text())
+    return set(stack["config"]["herold:stack"]["images"])

@@ -16,14 +16,16 @@ import pulumi
 import yaml
 from google.protobuf import empty_pb2
 from local.cluster.layout import CHECKOUT
+from local.engine.declared import PACKAGES as DECLARED
+from local.engine.declared import Declared
 from local.providers import wire
 from local.providers.aws.provider import Aws
-from local.providers.server import Mistake
+from local.providers.server import Mistake, StandIn
 from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import resource_pb2
 
-from herold_infra.aws.settings import StackSettings
-from herold_infra.aws.stack import Stack
+from herold_infra.configuration import declare, read
+from herold_infra.settings import Settings
 from herold_policies.graph import UNKNOWN, Graph, Node
 
 PROJECT = "herold"
@@ -45,7 +47,8 @@ class Recorder(MockMonitor):
 
     def __init__(self, stack: str, *, preview: bool) -> None:
         super().__init__(_NoMocks())
-        self._stack, self._preview, self._aws = stack, preview, Aws()
+        self._stack, self._preview = stack, preview
+        self._stand_ins: dict[str, StandIn] = {"aws": Aws(), **{package: Declared(package) for package in DECLARED}}
         self._lock = threading.Lock()
         self._nodes: list[Node] = []
         self._parents: dict[str, str] = {}
@@ -60,13 +63,14 @@ class Recorder(MockMonitor):
                 self._parents[urn] = request.parent
             made = "" if request.type == "pulumi:pulumi:Stack" or not request.custom else "stand-in"
             return resource_pb2.RegisterResourceResponse(urn=urn, id=made, object=request.object)
+        stand_in = self._stand_ins[request.type.partition(":")[0]]
         with self._lock:
-            self._refused += [(urn, mistake) for mistake in self._aws.check(request.type, urn, inputs)]
+            self._refused += [(urn, mistake) for mistake in stand_in.check(request.type, urn, inputs)]
             links = {prop: tuple(urns.urns) for prop, urns in request.propertyDependencies.items()}
             node = Node(request.type, request.name, urn, _seen(inputs), request.protect, links)
             self._nodes.append(node)
             self._parents[urn] = request.parent
-        made, outputs = self._aws.outputs(request.type, request.name, inputs, preview=self._preview)
+        made, outputs = stand_in.outputs(request.type, request.name, inputs, preview=self._preview)
         return resource_pb2.RegisterResourceResponse(
             urn=urn, id="" if self._preview else made, object=wire.write(outputs)
         )
@@ -92,7 +96,12 @@ def read_stack(stack: str) -> dict[str, Any]:
     return raw
 
 
-def record(stack: str, settings: StackSettings, *, preview: bool = True) -> Recorded:
+def settings_of(stack: str) -> Settings:
+    """The checked settings of a stack of this checkout. Raises SettingsRefused."""
+    return read(read_stack(stack), f"pulumi/stacks/Pulumi.{stack}.yaml")
+
+
+def record(stack: str, settings: Settings, *, preview: bool = True) -> Recorded:
     """Declare the stack with these settings, and give back what it declared."""
     recorder = Recorder(stack, preview=preview)
     with asyncio.Runner() as runner:
@@ -103,8 +112,8 @@ def record(stack: str, settings: StackSettings, *, preview: bool = True) -> Reco
     return recorder.recorded()
 
 
-def _declare(settings: StackSettings) -> pulumi.Output[dict[str, Any]]:
-    return pulumi.Output.from_input(Stack(settings).outputs)
+def _declare(settings: Settings) -> pulumi.Output[dict[str, Any]]:
+    return pulumi.Output.from_input(declare(settings))
 
 
 def _seen(value: Any) -> Any:

@@ -23,10 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from local.cluster.layout import CHECKOUT
 from local.command import CommandFailed
 from local.engine.changes import Change, read_changes
+from local.engine.remains import drop_locks, end_processes, members, was_cut_off
+from local.engine.stack_file import lay_out, write_whole
 from local.engine.tools import Engine
 
 PACK = CHECKOUT / "policies" / "crossguard"
@@ -108,7 +109,7 @@ class Session:
             return
         if self._state_file():
             raise CommandFailed(f"secrets in {self.folder}/state need the passphrase of {file}: put it back")
-        _write(file, secrets.token_urlsafe(32))
+        write_whole(file, secrets.token_urlsafe(32))
 
     @property
     def _passphrase(self) -> Path:
@@ -131,15 +132,7 @@ class Session:
             link.unlink(missing_ok=True)
             link.symlink_to(goal)
         name = f"Pulumi.{self.stack}.yaml"
-        settings = target / "stacks" / name
-        kept = settings.read_text().splitlines(keepends=True) if settings.exists() else []
-        salt = [line for line in kept if line.startswith("encryptionsalt:")]
-        text = (source / "stacks" / name).read_text()
-        if self.values:
-            content = yaml.safe_load(text)
-            content["config"]["herold:stack"] = _over(content["config"]["herold:stack"], self.values)
-            text = yaml.safe_dump(content, sort_keys=False)
-        _write(settings, text + "".join(salt))
+        lay_out(source / "stacks" / name, target / "stacks" / name, self.values)
 
     def preview(self, *, pack: Path | None = PACK, refresh: bool = False) -> Judged:
         """What `up` would do, judged by the policies. `refresh`: against what is there, not what was left there."""
@@ -172,7 +165,8 @@ class Session:
     def _judged(self, *words: str, repair: bool = False) -> Judged:
         log = self.folder / "events.json"
         with self._alone():
-            if repair and self._was_cut_off():
+            stored = self._state_file()
+            if repair and stored and was_cut_off(stored):
                 # Whatever was in the making is made again: the stand-ins know it by its name.
                 self._pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--non-interactive")
             log.unlink(missing_ok=True)
@@ -182,11 +176,6 @@ class Session:
             changes = read_changes(log)
         return Judged(judged.code, judged.said, judged.complained, changes)
 
-    def _was_cut_off(self) -> bool:
-        file = self._state_file()
-        latest = (json.loads(file.read_text())["checkpoint"].get("latest") or {}) if file else {}
-        return bool(latest.get("pending_operations"))
-
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """While nobody else works on the folder. What still runs of a session that was killed is ended."""
@@ -195,11 +184,8 @@ class Session:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy(f"another session is at work in {self.folder}; wait until it is done") from None
-            for pid in _of_home(self._home):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for stale in (self.folder / "state" / ".pulumi" / "locks").rglob("*.json"):
-                stale.unlink()
+            end_processes(self._home)
+            drop_locks(self.folder / "state")
             yield
 
     @property
@@ -232,7 +218,7 @@ class Session:
             finally:
                 # Nothing is left of it after a normal end; after an abort its plugins would stay. They have groups of
                 # their own, but share its session.
-                for pid in _members(process.pid):
+                for pid in members(process.pid):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
         return Judged(process.returncode, said, complained)
@@ -269,47 +255,6 @@ class Session:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
         }
-
-
-def _members(session: int) -> list[int]:
-    """The processes of a session."""
-    members = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(ValueError, ProcessLookupError):
-            if os.getsid(int(folder.name)) == session:
-                members.append(int(folder.name))
-    return members
-
-
-def _of_home(home: Path) -> list[int]:
-    """The processes that were started with this home: an engine, and what it started."""
-    mark = f"PULUMI_HOME={home}".encode()
-    found = []
-    for file in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark in file.read_bytes().split(b"\0"):
-                found.append(int(file.parent.name))
-    return found
-
-
-def _over(settings: Any, values: Any) -> Any:
-    """Settings with other values in their places."""
-    if not isinstance(values, Mapping):
-        return values
-    under = settings if isinstance(settings, dict) else {}
-    return {**under, **{key: _over(under.get(key), value) for key, value in values.items()}}
-
-
-def _write(file: Path, text: str) -> None:
-    """All of it or nothing, for its owner only."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as target:
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
-    partial.rename(file)
 
 
 def _policies(pack: Path | None) -> Sequence[str]:

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.cluster.layout import CHECKOUT
-from local.engine.recording import Recorded, read_stack, record
+from local.engine.recording import Recorded, record, settings_of
 
-from herold_infra.aws.settings import StackSettings
 from herold_policies.graph import Node, Unknown
 
 FOLDER = CHECKOUT / "docs" / "reference" / "infrastructure"
-STACKS = ("aws-staging", "aws-prod")
+STACKS = ("aws-staging", "aws-prod", "local-test")
 # What is worth a line, by kind.
 FACTS: dict[str, tuple[str, ...]] = {
     "ec2/vpc:Vpc": ("cidrBlock",),
@@ -49,6 +48,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "grafana/workspace:Workspace": ("grafanaVersion", "authenticationProviders"),
     "budgets/budget:Budget": ("limitAmount", "limitUnit"),
     "cloudwatch/logGroup:LogGroup": ("name", "retentionInDays"),
+    "kubernetes:core/v1:PersistentVolume": ("spec.capacity.storage", "spec.persistentVolumeReclaimPolicy"),
+    "kubernetes:apps/v1:StatefulSet": ("spec.replicas",),
 }
 
 
@@ -91,7 +92,7 @@ def _short(value: Any) -> str:
 
 def summary_of(stack: str) -> str:
     """The page of a stack of this checkout."""
-    return summarise(record(stack, StackSettings.model_validate(read_stack(stack))))
+    return summarise(record(stack, settings_of(stack)))
 
 
 def main() -> None:

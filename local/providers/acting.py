@@ -103,7 +103,11 @@ class ActingProvider(Base):
         super().__init__(actor, engine)
         self._actor = actor
 
-    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's names
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's names
+        # The engine goes by this answer, and older ones by that of Configure.
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._say(self._actor.note())
         self._ask(context, lambda: self._actor.configure(wire.read(request.args)), request.args)
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)

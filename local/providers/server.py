@@ -7,6 +7,7 @@ names it as a stand-in.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent import futures
 from dataclasses import dataclass
@@ -150,8 +151,10 @@ def serve(provider: Base) -> None:
     server.start()
     print(port, flush=True)
     engine = os.getppid()
-    while os.getppid() == engine:
-        if not server.wait_for_termination(PULSE_SECONDS):
-            return
+    # The engine ends its plugins by SIGINT.
+    with contextlib.suppress(KeyboardInterrupt):
+        while os.getppid() == engine:
+            if not server.wait_for_termination(PULSE_SECONDS):
+                return
     # Whoever killed the engine did not tell its plugins. At once: what is still waited for concerns nobody.
     os._exit(1)

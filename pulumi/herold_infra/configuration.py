@@ -43,7 +43,8 @@ def declare_stack() -> None:
     declare(settings)
 
 
-def declare(settings: Settings) -> None:
-    """Declare what the settings say."""
+def declare(settings: Settings) -> dict[str, Any]:
+    """Declare what the settings say. Gives what the stack exports."""
     platform = settings.model_dump(include={"platform"})["platform"]
-    importlib.import_module(f"{PLATFORMS[platform]}.stack").Stack(settings)
+    outputs: dict[str, Any] = importlib.import_module(f"{PLATFORMS[platform]}.stack").Stack(settings).outputs
+    return outputs

@@ -14,9 +14,7 @@ CHECKOUT = str(Path(__file__).resolve().parents[2])
 if CHECKOUT not in sys.path:
     sys.path.append(CHECKOUT)
 
-from local.engine.recording import Recorded, read_stack, record  # noqa: E402
-
-from herold_infra.aws.settings import StackSettings  # noqa: E402
+from local.engine.recording import Recorded, record, settings_of  # noqa: E402
 
 RESULTS = pytest.StashKey[dict[str, dict[str, str]]]()
 
@@ -27,12 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def prod() -> Recorded:
-    return record("aws-prod", StackSettings.model_validate(read_stack("aws-prod")))
+    return record("aws-prod", settings_of("aws-prod"))
 
 
 @pytest.fixture(scope="session")
 def staging() -> Recorded:
-    return record("aws-staging", StackSettings.model_validate(read_stack("aws-staging")))
+    return record("aws-staging", settings_of("aws-staging"))
+
+
+@pytest.fixture(scope="session")
+def local() -> Recorded:
+    return record("local-test", settings_of("local-test"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from herold_policies.graph import Graph, Node
+from herold_policies.graph import Graph, Node, qualify
 
 Edit = Callable[[Graph], tuple[Graph, str]]
 
@@ -23,8 +23,8 @@ def _instead(graph: Graph, node: Node) -> tuple[Graph, str]:
     return replace(graph, nodes=nodes), node.name
 
 
-def unset(kind: str, path: str, name: str = "", *, blamed: str | None = None) -> Edit:
-    """Without a property, as if nobody had written it. `a[0].b` goes into lists. `blamed`: as with `put`."""
+def unset(kind: str, path: str, name: str = "", *, blamed: str | None = None, whose: str | None = None) -> Edit:
+    """Without a property, as if nobody had written it. `a[0].b` goes into lists. `blamed`, `whose`: as with `put`."""
 
     def edit(graph: Graph) -> tuple[Graph, str]:
         node = _first(graph, kind, name)
@@ -35,13 +35,18 @@ def unset(kind: str, path: str, name: str = "", *, blamed: str | None = None) ->
             place = place[key]
         del place[last]
         broken, own = _instead(graph, replace(node, inputs=inputs))
-        return broken, _first(graph, blamed, name).name if blamed else own
+        return broken, _first(graph, blamed, name if whose is None else whose).name if blamed else own
 
     return edit
 
 
-def put(kind: str, path: str, value: Any, name: str = "", *, blamed: str | None = None) -> Edit:
-    """With another value. `blamed`: the kind of the resource that is at fault then, where it is not this one."""
+def put(
+    kind: str, path: str, value: Any, name: str = "", *, blamed: str | None = None, whose: str | None = None
+) -> Edit:
+    """With another value. `blamed`: the kind of the resource that is at fault then, where it is not this one.
+
+    `whose`: a part of its name, where that is not `name` too.
+    """
 
     def edit(graph: Graph) -> tuple[Graph, str]:
         node = _first(graph, kind, name)
@@ -52,7 +57,7 @@ def put(kind: str, path: str, value: Any, name: str = "", *, blamed: str | None 
             place = place[key]
         place[last] = value
         broken, own = _instead(graph, replace(node, inputs=inputs))
-        return broken, _first(graph, blamed, name).name if blamed else own
+        return broken, _first(graph, blamed, name if whose is None else whose).name if blamed else own
 
     return edit
 
@@ -71,7 +76,7 @@ def without(kind: str, blamed: str, name: str = "", *, whose: str = "") -> Edit:
 
     def edit(graph: Graph) -> tuple[Graph, str]:
         _first(graph, kind, name)
-        nodes = tuple(node for node in graph.nodes if node.kind != f"aws:{kind}" or name not in node.name)
+        nodes = tuple(node for node in graph.nodes if node.kind != qualify(kind) or name not in node.name)
         return replace(graph, nodes=nodes), _first(graph, blamed, whose).name
 
     return edit
@@ -87,7 +92,7 @@ class Added:
 
     def __call__(self, graph: Graph) -> tuple[Graph, str]:
         links = {prop: (_first(graph, kind, name).urn,) for prop, (kind, name) in self.links.items()}
-        node = Node(f"aws:{self.kind}", "added", "urn:added", self.inputs, links=links)
+        node = Node(qualify(self.kind), "added", "urn:added", self.inputs, links=links)
         return replace(graph, nodes=(*graph.nodes, node)), "added"
 
 

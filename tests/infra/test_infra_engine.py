@@ -5,15 +5,20 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from local.cluster.layout import CHECKOUT
+from local.engine.local import open_session
 from local.engine.session import CommandFailed, Judged, Session
 from local.engine.tools import Engine, find_engine
 
 from herold_policies.catalogue import all_rules
+from infra import inside
 from infra.lines import LINES, Line
+from parts.kubernetes import api_server_in
 
 RULES = [rule.name for rule in all_rules()]
 
@@ -43,28 +48,53 @@ def staging_session(engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Judged:
     """Production with one broken line for each rule, previewed once for all workers of a run."""
+
+    def preview() -> Judged:
+        copy = _copy_broken(tmp_path_factory.mktemp("broken"), LINES)
+        session = Session(engine, tmp_path_factory.mktemp("state"), "aws-prod", copy)
+        session.prepare()
+        return session.preview()
+
+    return _once("broken", tmp_path_factory, request, preview)
+
+
+@pytest.fixture(scope="session")
+def broken_inside(engine: Engine, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Judged:
+    """The same of what is inside a cluster: the API server is asked as well."""
+
+    def preview() -> Judged:
+        copy = _copy_broken(tmp_path_factory.mktemp("broken-inside"), inside.LINES)
+        with api_server_in(tmp_path_factory.mktemp("kubernetes")) as server:
+            session = open_session(engine, tmp_path_factory.mktemp("state"), server.kubeconfig(), {}, context="test")
+            session = replace(session, project=copy)
+            session.prepare()
+            return session.preview()
+
+    return _once("broken-inside", tmp_path_factory, request, preview)
+
+
+def _once(
+    name: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, preview: Callable[[], Judged]
+) -> Judged:
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(request.config, "workerinput") else base
-    kept = shared / "broken.json"
-    with (shared / "broken.lock").open("w") as lock:
+    kept = shared / f"{name}.json"
+    with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            judged = _preview_broken(engine, tmp_path_factory)
+            judged = preview()
             kept.write_text(json.dumps([judged.code, judged.said, judged.complained]))
     return Judged(*json.loads(kept.read_text()))
 
 
-def _preview_broken(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    copy = tmp_path_factory.mktemp("broken")
+def _copy_broken(copy: Path, lines: Mapping[str, Line]) -> Path:
     shutil.copyfile(CHECKOUT / "Pulumi.yaml", copy / "Pulumi.yaml")
     shutil.copytree(CHECKOUT / "pulumi", copy / "pulumi", ignore=shutil.ignore_patterns("__pycache__"))
     # The program reads the alert rules from where they stand beside it.
     shutil.copytree(CHECKOUT / "operator" / "deploy" / "alerts", copy / "operator" / "deploy" / "alerts")
-    for line in LINES.values():
+    for line in lines.values():
         _break(copy, line)
-    session = Session(engine, tmp_path_factory.mktemp("state"), "aws-prod", copy)
-    session.prepare()
-    return session.preview()
+    return copy
 
 
 def _break(copy: Path, line: Line) -> None:
@@ -117,8 +147,12 @@ def _bare_secrets(resource: dict[str, object]) -> bool:
 
 @pytest.mark.rule
 @pytest.mark.parametrize("rule_name", RULES)
-def test_one_broken_line_of_production_is_refused_by_the_engine(rule_name: str, broken: Judged) -> None:
-    line = LINES[rule_name]
+def test_one_broken_line_of_the_program_is_refused_by_the_engine(
+    rule_name: str, request: pytest.FixtureRequest
+) -> None:
+    within = rule_name in inside.LINES
+    broken: Judged = request.getfixturevalue("broken_inside" if within else "broken")
+    line = inside.LINES[rule_name] if within else LINES[rule_name]
     assert not broken.ok
     caught = [text for text in broken.text.splitlines() if f"  {rule_name} " in text and "[mandatory]" in text]
     assert any(line.blamed in text for text in caught), broken.text[-4000:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,10 +95,17 @@ def test_what_opens_the_state_is_for_its_owner_only(made: Judged, session: Sessi
     assert len((session.folder / "passphrase").read_text()) >= 40
 
 
-def test_a_second_time_changes_nothing(made: Judged, session: Session) -> None:
+def test_a_second_time_changes_nothing(made: Judged, session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
     again = session.preview()
+    seconds = time.monotonic() - began
+    with capsys.disabled():
+        print(f"\npreview of {len(session.state()['deployment']['resources'])} resources: {seconds:.1f} s")
     assert again.ok, again.text
     assert [str(change) for change in again.changes] == []
+    # Nor against what is there, where defaults and status were filled in.
+    against = session.preview(refresh=True)
+    assert [str(change) for change in against.changes] == []
 
 
 def test_the_checkout_is_not_written_to(made: Judged, session: Session) -> None:

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from herold_infra.aws.addresses import MOST_ZONES, NetworkSettings, plan_subnets
 from herold_infra.aws.settings import StackSettings
-from herold_infra.settings import explain
+from herold_infra.configuration import read
+from herold_infra.settings import SettingsRefused, explain
 
 
 def broken(**changes: Any) -> dict[str, Any]:
@@ -62,3 +63,22 @@ def test_subnets_lie_in_the_network_never_overlap_and_never_move_when_a_zone_is_
     assert all(subnet.subnet_of(IPv4Network(f"10.{block}.0.0/16")) for subnet in ranges)
     assert not any(one.overlaps(other) for one in ranges for other in ranges if one is not other)
     assert ranges[: 3 * (zones - 1)] == plan(zones - 1) if zones > 2 else True
+
+
+def test_all_mistakes_of_a_stack_inside_a_cluster_are_named_at_once_with_their_places() -> None:
+    raw = copy.deepcopy(read_stack("local-test"))
+    raw |= {"environment": "prod", "namespace": "Not_A_Name", "colour": "blue"}
+    raw["images"]["redis"] = "localhost/redis:7"
+    raw["postgres"] = {"members": 2}
+    with pytest.raises(SettingsRefused) as refused:
+        read(raw, "Pulumi.local-test.yaml")
+    text = str(refused.value)
+    assert "5 mistake(s); nothing was made" in text
+    for place in ("environment", "namespace", "images.redis", "postgres.members", "colour"):
+        assert f"  {place}: " in text
+
+
+@pytest.mark.parametrize("raw", [None, [], {}, {"platform": "azure"}])
+def test_a_stack_without_a_platform_that_there_is_is_refused(raw: object) -> None:
+    with pytest.raises(SettingsRefused, match=r"nothing was made"):
+        read(raw, "Pulumi.local-test.yaml")

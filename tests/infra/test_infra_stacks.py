@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import pytest
-from local.engine.recording import Recorded, read_stack, record
+from local.engine.recording import Recorded, record, settings_of
 from local.engine.summary import FOLDER, STACKS, summarise
 
-from herold_infra.aws.settings import StackSettings
 from herold_policies.graph import Graph
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_stand_in_refuses_nothing(stack: str, prod: Recorded, staging: Recorded) -> None:
-    recorded = {"aws-prod": prod, "aws-staging": staging}[stack]
+def test_the_stand_in_refuses_nothing(stack: str, prod: Recorded, staging: Recorded, local: Recorded) -> None:
+    recorded = {"aws-prod": prod, "aws-staging": staging, "local-test": local}[stack]
     assert recorded.graph.nodes
     assert [f"{urn.rpartition('::')[2]}: {mistake.path} {mistake.reason}" for urn, mistake in recorded.refused] == []
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_program_runs_to_its_end_also_when_all_outputs_are_known(stack: str) -> None:
-    made = record(stack, StackSettings.model_validate(read_stack(stack)), preview=False)
+    made = record(stack, settings_of(stack), preview=False)
     assert [f"{urn.rpartition('::')[2]}: {mistake.path} {mistake.reason}" for urn, mistake in made.refused] == []
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_summary_is_the_stack_as_it_is(stack: str, prod: Recorded, staging: Recorded) -> None:
-    recorded = {"aws-prod": prod, "aws-staging": staging}[stack]
+def test_the_summary_is_the_stack_as_it_is(stack: str, prod: Recorded, staging: Recorded, local: Recorded) -> None:
+    recorded = {"aws-prod": prod, "aws-staging": staging, "local-test": local}[stack]
     assert (FOLDER / f"{stack}.txt").read_text() == summarise(recorded), "`make generate`, and review what changed"
 
 

@@ -86,14 +86,27 @@ def inputs_of(inputs: Properties, live: Mapping[str, Any], wanted: Mapping[str, 
     The API server writes some values its own way (`1000m` as `1`): where it would change nothing, nothing has drifted.
     """
     sent = to_manifest(inputs)
-    there = project(sent, live)
-    found = copy.deepcopy(inputs) if there == project(sent, wanted) else there
-    if "stringData" in inputs and found is there:
+    found = _as_declared(sent, project(sent, wanted), project(sent, live))
+    assert isinstance(found, dict)
+    if texts := inputs.get("stringData"):
         data = found.pop("data", {})
-        found["stringData"] = {key: _plain(data[key]) for key in inputs["stringData"] if key in data}
+        found["stringData"] = {key: _plain(data[key]) for key in texts if key in data}
         if "data" in inputs:
             found["data"] = {key: value for key, value in data.items() if key in inputs["data"]}
     return found
+
+
+def _as_declared(declared: Any, wanted: Any, live: Any) -> Any:
+    if wanted == live:
+        return copy.deepcopy(declared)
+    if isinstance(declared, dict) and isinstance(wanted, dict) and isinstance(live, dict):
+        # What would not be there either, such as an empty map, is not missing.
+        here = [key for key in declared if key in live or key not in wanted]
+        return {key: _as_declared(declared[key], wanted.get(key), live.get(key)) for key in here}
+    lists = isinstance(declared, list) and isinstance(wanted, list) and isinstance(live, list)
+    if lists and len(declared) == len(wanted) == len(live):
+        return [_as_declared(*items) for items in zip(declared, wanted, live, strict=True)]
+    return copy.deepcopy(live)
 
 
 def bare(live: Mapping[str, Any]) -> Properties:

@@ -127,8 +127,9 @@ class Kubernetes:
             return
         if MANAGER not in manifests.owners(live):
             raise Failed(
-                f"{describe(manifest)} is there already, made by {', '.join(sorted(set(manifests.owners(live))))}; "
-                "delete it, or take it over with `pulumi import`"
+                f"{describe(manifest)} is there already, made by "
+                f"{', '.join(sorted(set(manifests.owners(live)))) or 'nobody knows whom'}; "
+                "delete it, or leave it out of the program"
             )
         # An `up` that was killed made it and wrote nothing down: it is ours. But a secret that is another one now
         # was given to somebody.
@@ -194,7 +195,7 @@ class Kubernetes:
         if not inputs:
             inputs = manifests.bare(live)
         manifest = manifests.to_manifest(inputs)
-        wanted = live if manifests.project(manifest, live) == manifest else self._wanted(manifest)
+        wanted = manifest if manifests.project(manifest, live) == manifest else self._wanted(manifest)
         found = manifests.inputs_of(inputs, live, wanted)
         return Made(identify(live), manifests.outputs_of(found, live), found)
 
@@ -202,7 +203,7 @@ class Kubernetes:
         try:
             return self._cluster.apply(manifest, force=True, dry_run=True)
         except Failed:
-            return {}
+            return manifest
 
     def delete(self, kind: str, identifier: str, outputs: Properties, *, seconds: float) -> None:
         """Until it is gone, its pods before it."""

@@ -21,6 +21,11 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+def qualify(kind: str) -> str:
+    """The type token of a kind as the rules write it."""
+    return kind if kind.count(":") > 1 else f"aws:{kind}"
+
+
 @dataclass(frozen=True)
 class Node:
     """One resource. `kind` is its type token; `links` are the URNs that a property's value comes from."""
@@ -58,8 +63,8 @@ class Graph:
     nodes: tuple[Node, ...]
 
     def of(self, *kinds: str) -> Iterator[Node]:
-        """The resources of these kinds: `rds/cluster:Cluster`."""
-        wanted = {f"aws:{kind}" for kind in kinds}
+        """The resources of these kinds: `rds/cluster:Cluster` on AWS, others by their whole type token."""
+        wanted = {qualify(kind) for kind in kinds}
         return (node for node in self.nodes if node.kind in wanted)
 
     def behind(self, node: Node, prop: str) -> list[Node]:

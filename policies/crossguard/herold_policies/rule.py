@@ -34,6 +34,11 @@ def cis(clause: str) -> Source:
     return Source("CIS AWS 3.0.0", clause)
 
 
+def cis_kubernetes(clause: str) -> Source:
+    """A recommendation of the CIS Kubernetes Benchmark 1.10."""
+    return Source("CIS Kubernetes 1.10", clause)
+
+
 def fsbp(control: str) -> Source:
     """A control of AWS Foundational Security Best Practices."""
     return Source("AWS FSBP", control)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
@@ -23,7 +25,7 @@ LEDGER = (
 
 
 class Stack:
-    """Declares all resources of a stack."""
+    """Declares all resources of a stack. `outputs`: what it exports, by name; of secrets only where they are."""
 
     def __init__(self, settings: StackSettings) -> None:
         # The context is written down, so that a kubeconfig of another cluster changes nothing there.
@@ -51,3 +53,10 @@ class Stack:
             place, images.rabbitmq, secrets["rabbitmq"], (), volumes, members=settings.rabbitmq.members
         )
         Rabbitmq(rabbitmq, after=after, opts=opts)
+        self.outputs: dict[str, Any] = {
+            "environment": settings.environment,
+            "namespace": place.namespace,
+            "administrators": secrets,
+        }
+        for name, value in self.outputs.items():
+            pulumi.export(name, value)
