@@ -34,31 +34,36 @@ DATA = {debian.name: debian for debian in (POSTGRES_BASE, REDIS_BASE, RABBITMQ_B
 
 def build_postgres(checkout: Path, cache: Path) -> Image:
     """PostgreSQL 15 of Debian with Patroni. The pod says which of the programs runs."""
-    programs = ("start-postgres", "start-member", "hand-over", "apply-settings", "keep-backups", "restore-backup")
     start = Start(
         ("/usr/local/bin/start-postgres",),
         USER,
         folder="/tmp",  # noqa: S108 -- the only folder that a pod with a read-only root gives
         environment=(("PATH", f"{POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C.UTF-8")),
     )
-    return _build("postgres", POSTGRES_BASE, programs, start, checkout, cache)
+    return _build("postgres", POSTGRES_BASE, start, checkout, cache)
 
 
 def build_redis(checkout: Path, cache: Path) -> Image:
     """Redis 7.0 of Debian; one image for Redis and its Sentinel, which the pod tells apart."""
     start = Start(("/usr/local/bin/start-redis",), USER, environment=(("PATH", "/usr/local/bin:/usr/bin:/bin"),))
-    return _build("redis", REDIS_BASE, ("start-redis", "start-sentinel"), start, checkout, cache)
+    return _build("redis", REDIS_BASE, start, checkout, cache)
 
 
 def build_rabbitmq(checkout: Path, cache: Path) -> Image:
     """RabbitMQ 3.10 of Debian."""
     path = "/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin"
     start = Start(("/usr/local/bin/start-rabbitmq",), USER, environment=(("PATH", path), ("LC_ALL", "C.UTF-8")))
-    return _build("rabbitmq", RABBITMQ_BASE, ("start-rabbitmq",), start, checkout, cache)
+    return _build("rabbitmq", RABBITMQ_BASE, start, checkout, cache)
 
 
-def _build(name: str, debian: Debian, programs: tuple[str, ...], start: Start, checkout: Path, cache: Path) -> Image:
-    folder = checkout / "local" / "images" / name
-    entries = [Entry(f"usr/local/bin/{program}", folder / program, 0o755) for program in programs]
+def find_programs(folder: Path) -> dict[str, Path]:
+    """Programs of an image by the names under which it has them: `start_member.py` is `start-member` there."""
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name != "Containerfile"]
+    return {file.stem.replace("_", "-"): file for file in files}
+
+
+def _build(name: str, debian: Debian, start: Start, checkout: Path, cache: Path) -> Image:
+    programs = find_programs(checkout / "local" / "images" / name)
+    entries = [Entry(f"usr/local/bin/{program}", file, 0o755) for program, file in programs.items()]
     layers = (*build_debian(debian, cache), build_files(f"{name}-programs", entries, {}, cache))
     return Image(f"localhost/herold-{name}", start, layers)

@@ -22,7 +22,7 @@ from local.cluster.platform import FOLDER, build_claiming, build_manifest, build
 from local.cluster.settings import build_settings
 from local.cluster.tools import SOURCES, TOOLS, Programs, Tool, key_of
 from local.cluster.traces import NAMES, Traces, compare, from_json, to_json
-from local.images.data import DATA
+from local.images.data import DATA, find_programs
 from local.images.debian import UID, Debian
 from local.images.recipes import APPLICATION, DEBIAN, PYTHON_BASE, SITE, is_shipped, pip_command
 
@@ -189,11 +189,13 @@ def test_the_containerfile_of_a_data_service_says_what_its_recipe_says(name: str
         assert all(path in text for path in debian.without)
         debian = debian.upon
     assert f"USER {UID}:{UID}" in text
-    programs = {file.name for file in folder.iterdir() if file.suffix == "" and file.name != "Containerfile"}
-    assert programs == {
-        word.rpartition("/")[2] for word in text.split() if word.startswith(f"local/images/{name}/")
-    } - {"Containerfile"}
-    assert all(os.access(folder / program, os.X_OK) for program in programs)
+    programs = find_programs(folder)
+    copied = {word for word in text.split() if word.startswith(f"local/images/{name}/")} - {
+        f"local/images/{name}/Containerfile"
+    }
+    assert {str(file.relative_to(CHECKOUT)) for file in programs.values()} == copied
+    assert all(os.access(file, os.X_OK) for file in programs.values())
+    assert all(f"/usr/local/bin/{program}" in text for program, file in programs.items() if file.suffix)
 
 
 def test_ci_installs_every_package_that_a_cluster_needs() -> None:

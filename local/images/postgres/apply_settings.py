@@ -34,7 +34,7 @@ def main() -> int:
         method="PATCH",
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- this pod's own
             print(f"settings of the cluster: {answer.status}", flush=True)
     except (OSError, urllib.error.URLError) as error:
         # The next change of roles tries again; until then the settings are those of before.

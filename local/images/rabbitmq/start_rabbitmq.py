@@ -67,7 +67,7 @@ def main() -> None:
         "ERL_EPMD_PORT": "4369",
     }
     sys.stdout.flush()
-    os.execv("/usr/lib/rabbitmq/bin/rabbitmq-server", ["rabbitmq-server"])
+    os.execv("/usr/lib/rabbitmq/bin/rabbitmq-server", ["rabbitmq-server"])  # noqa: S606 -- it becomes it
 
 
 if __name__ == "__main__":

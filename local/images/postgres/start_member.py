@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,7 +19,7 @@ SECRETS = Path("/run/secrets/postgres")
 WHOLE = Path("/run/herold-postgres/patroni.yaml")
 
 
-def build_whole(settings: dict, secrets: Path, name: str, namespace: str, address: str) -> dict:
+def build_whole(settings: dict[str, Any], secrets: Path, name: str, namespace: str, address: str) -> dict[str, Any]:
     """The settings of this member; `address` is its pod's."""
 
     def read(kind: str) -> str:
@@ -51,7 +52,7 @@ def main() -> None:
     with os.fdopen(descriptor, "w") as target:
         yaml.safe_dump(whole, target)
     sys.stdout.flush()
-    os.execv("/usr/bin/patroni", ["patroni", str(WHOLE)])
+    os.execv("/usr/bin/patroni", ["patroni", str(WHOLE)])  # noqa: S606 -- it becomes it
 
 
 if __name__ == "__main__":

@@ -26,13 +26,17 @@ PATIENCE = 45.0
 AGAIN = 0.5
 
 
-def find_candidate(members: list[dict[str, Any]], name: str) -> str | None:
-    """Who can take over from `name` without a loss; None when nobody can yet. Raises LookupError when nobody need."""
+def find_candidate(members: list[dict[str, Any]], name: str, *, synchronous: bool) -> str | None:
+    """Who can take over from `name` without a loss; None when nobody can yet. Raises LookupError when nobody need.
+
+    Where no standby is synchronous (a cluster that grows), any that follows: Patroni waits until it has everything.
+    """
     leads = [each for each in members if each["role"] in {"leader", "standby_leader"} and each["name"] == name]
     others = [each for each in members if each["name"] != name and each["state"] in {"running", "streaming"}]
     if not leads or not others:
         raise LookupError
-    ready = [each["name"] for each in others if each["role"] == "sync_standby"]
+    wanted = "sync_standby" if synchronous else "replica"
+    ready = [each["name"] for each in others if each["role"] == wanted]
     return ready[0] if ready else None
 
 
@@ -44,11 +48,15 @@ def main() -> int:
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {token}"}
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{URL}/cluster", timeout=5) as answer:
-                candidate = find_candidate(json.load(answer)["members"], name)
+            with urllib.request.urlopen(f"{URL}/cluster", timeout=5) as answer:  # noqa: S310 -- this pod's own
+                members = json.load(answer)["members"]
+            with urllib.request.urlopen(f"{URL}/config", timeout=5) as answer:  # noqa: S310
+                synchronous = bool(json.load(answer).get("synchronous_mode"))
+            candidate = find_candidate(members, name, synchronous=synchronous)
             if candidate:
                 body = json.dumps({"leader": name, "candidate": candidate}).encode()
-                with urllib.request.urlopen(urllib.request.Request(f"{URL}/switchover", body, headers), timeout=30):
+                request = urllib.request.Request(f"{URL}/switchover", body, headers)  # noqa: S310
+                with urllib.request.urlopen(request, timeout=30):  # noqa: S310
                     return 0
         except LookupError:
             return 0

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import signal
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -33,15 +35,12 @@ def find_due(info: list[dict[str, Any]], now: dt.datetime) -> str | None:
     """`create`, `full`, `diff` or None, from `pgbackrest info --output=json`."""
     if not info or not info[0].get("db"):
         return "create"
-    ends = {"full": [], "any": []}
-    for backup in info[0].get("backup", ()):
-        stop = dt.datetime.fromtimestamp(backup["timestamp"]["stop"], dt.timezone.utc)
-        ends["any"].append(stop)
-        if backup["type"] == "full":
-            ends["full"].append(stop)
-    if not ends["full"] or now - max(ends["full"]) >= FULL:
+    backups = info[0].get("backup", ())
+    ends = [dt.datetime.fromtimestamp(backup["timestamp"]["stop"], dt.UTC) for backup in backups]
+    full = [end for end, backup in zip(ends, backups, strict=True) if backup["type"] == "full"]
+    if not full or now - max(full) >= FULL:
         return "full"
-    return "diff" if now - max(ends["any"]) >= DIFFERENCE else None
+    return "diff" if now - max(ends) >= DIFFERENCE else None
 
 
 def pgbackrest(*words: str) -> str:
@@ -52,11 +51,13 @@ def pgbackrest(*words: str) -> str:
 
 def main() -> None:
     """For ever."""
+    # The first process of a container hears of it only so. A backup that is cut off is none.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     told = ""
     while True:
         try:
             if leads():
-                due = find_due(json.loads(pgbackrest("info", "--output=json")), dt.datetime.now(dt.timezone.utc))
+                due = find_due(json.loads(pgbackrest("info", "--output=json")), dt.datetime.now(dt.UTC))
                 if due == "create":
                     pgbackrest("stanza-create")
                 elif due:
