@@ -73,7 +73,7 @@ class Rabbitmq(Component):
 
 
 def build_rabbitmq(args: RabbitmqArgs) -> list[Manifest]:
-    """All of it. Clients ask `rabbitmq:5672`, virtual host `herold`, and declare queues with `x-queue-type: quorum`."""
+    """All of it. Clients ask `rabbitmq:5672`, virtual host `herold`, whose durable queues are quorum queues."""
     place = args.place
     files = build_files(args)
     return [
@@ -118,7 +118,8 @@ def build_files(args: RabbitmqArgs) -> dict[str, str]:
     may = {"configure": ".*", "write": ".*", "read": ".*"}
     definitions = {
         "users": [{"name": ADMINISTRATOR, "tags": ["administrator"]}, {"name": CLIENT, "tags": []}],
-        "vhosts": [{"name": HOST}],
+        # What is declared durable and says nothing else is a quorum queue.
+        "vhosts": [{"name": HOST, "default_queue_type": "quorum"}],
         "permissions": [{"user": user, "vhost": HOST, **may} for user in (ADMINISTRATOR, CLIENT)],
         # A poisoned message is put aside after so many deliveries, and not delivered for ever.
         "policies": [
