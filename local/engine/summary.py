@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from local.cluster.layout import CHECKOUT
+from local.engine.diagram import draw
 from local.engine.recording import Recorded, record, settings_of
 
 from herold_policies.graph import Node, Unknown
 
 FOLDER = CHECKOUT / "docs" / "reference" / "infrastructure"
 STACKS = ("aws-staging", "aws-prod", "local-test")
+NETWORK = "ec2/vpc:Vpc"
 # What is worth a line, by kind.
 FACTS: dict[str, tuple[str, ...]] = {
     "ec2/vpc:Vpc": ("cidrBlock",),
@@ -90,16 +93,21 @@ def _short(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def summary_of(stack: str) -> str:
-    """The page of a stack of this checkout."""
-    return summarise(record(stack, settings_of(stack)))
+def pages_of(recorded: Recorded) -> dict[Path, str]:
+    """What is kept of a stack: its summary, and where it has networks a picture of who reaches whom in them."""
+    stack = recorded.graph.stack
+    pages = {FOLDER / f"{stack}.txt": summarise(recorded)}
+    if any(recorded.graph.of(NETWORK)):
+        pages[FOLDER / f"{stack}.svg"] = draw(recorded)
+    return pages
 
 
 def main() -> None:
     """Write the pages."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for stack in STACKS:
-        (FOLDER / f"{stack}.txt").write_text(summary_of(stack))
+        for path, text in pages_of(record(stack, settings_of(stack))).items():
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

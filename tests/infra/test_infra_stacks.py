@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from local.engine.recording import Recorded, record, settings_of
-from local.engine.summary import FOLDER, STACKS, summarise
+from local.engine.summary import STACKS, pages_of
 
 from herold_policies.graph import Graph
 
@@ -23,15 +23,18 @@ def test_the_program_runs_to_its_end_also_when_all_outputs_are_known(stack: str)
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_summary_is_the_stack_as_it_is(stack: str, prod: Recorded, staging: Recorded, local: Recorded) -> None:
+def test_the_summary_and_the_picture_are_the_stack_as_it_is(
+    stack: str, prod: Recorded, staging: Recorded, local: Recorded
+) -> None:
     recorded = {"aws-prod": prod, "aws-staging": staging, "local-test": local}[stack]
-    assert (FOLDER / f"{stack}.txt").read_text() == summarise(recorded), "`make generate`, and review what changed"
+    for path, text in pages_of(recorded).items():
+        assert path.read_text(encoding="utf-8") == text, "`make generate`, and review what changed"
 
 
-def test_the_summary_does_not_depend_on_the_order_in_which_resources_arrive(prod: Recorded) -> None:
+def test_neither_depends_on_the_order_in_which_resources_arrive(prod: Recorded) -> None:
     graph = prod.graph
     backwards = Recorded(Graph(graph.stack, tuple(reversed(graph.nodes))), prod.parents, (), {})
-    assert summarise(backwards) == summarise(prod)
+    assert pages_of(backwards) == pages_of(prod)
 
 
 def test_every_resource_of_aws_that_takes_tags_says_environment_owner_and_class_of_data(prod: Recorded) -> None:
