@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -27,12 +28,16 @@ def main(stack: str) -> int:
     session = (
         Session(build_engine(progress), CHECKOUT / "build" / "infra", stack)
         if stack in CLOUDS
-        else local.session_of(here(), progress)
+        else local.session_of(here(), os.environ, progress)
     )
     session.prepare()
     began = time.monotonic()
     judged = session.preview(refresh=session.real)
     print(judged.text)
+    # Which fields: the engine names only resources.
+    for change in judged.changes:
+        if session.real and change.paths:
+            print(f"  {change}")
     print(f"{stack}: {_verdict(judged, real=session.real)}, {time.monotonic() - began:.1f} s", flush=True)
     return judged.code
 

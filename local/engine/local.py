@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +21,9 @@ STACK = "local-test"
 # Members of three services that come up one after the other.
 SECONDS = 1800.0
 VALUES = "values.json"
+# Of a cluster that is not ours.
+ELSEWHERE = CHECKOUT / "build" / "local-test"
+CONTEXT = "HEROLD_CONTEXT"
 
 
 class NotApplied(HeroldError):
@@ -87,13 +89,21 @@ def apply(
     return judged
 
 
-def session_of(layout: Layout, progress: Progress) -> Session:
-    """The session of the cluster that runs, for a preview: with the values of the last `apply`."""
-    kubeconfig, folder = find_kubeconfig(layout, os.environ), folder_of(layout)
-    stored = folder / VALUES
-    return open_session(
-        build_engine(progress), folder, kubeconfig, json.loads(stored.read_text()) if stored.exists() else {}
-    )
+def session_of(layout: Layout, environ: Mapping[str, str], progress: Progress) -> Session:
+    """For a preview: the local cluster, with the values of its last `apply`; another one, as if nothing was made."""
+    kubeconfig = find_kubeconfig(layout, environ)
+    if kubeconfig.resolve() != layout.kubeconfig.resolve():
+        return open_session(
+            build_engine(progress), ELSEWHERE, kubeconfig, {}, context=environ.get(CONTEXT) or _current(kubeconfig)
+        )
+    stored = folder_of(layout) / VALUES
+    values = json.loads(stored.read_text()) if stored.exists() else {}
+    return open_session(build_engine(progress), folder_of(layout), kubeconfig, values)
+
+
+def _current(kubeconfig: Path) -> str | None:
+    content = yaml.safe_load(kubeconfig.read_text())
+    return content.get("current-context") if isinstance(content, dict) else None
 
 
 def _wanted_images() -> set[str]:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from local.cluster.layout import Layout
-from local.engine.local import find_kubeconfig
+from local.cluster.progress import Progress
+from local.engine.local import ELSEWHERE, find_kubeconfig, folder_of, open_session, session_of
+from local.engine.tools import Engine, find_engine
 from local.providers import differences, wire
-from local.providers.kubernetes import manifests, readiness, refusals
+from local.providers.kubernetes import manifests, pods, readiness, refusals
 from local.providers.kubernetes.provider import Kubernetes
 from local.providers.random.provider import BYTES, PASSWORD, Random, draw
 
@@ -126,6 +128,18 @@ def test_whether_something_is_ready_is_told_from_itself(there: dict[str, Any], j
     assert isinstance(readiness.judge(there), judged)
 
 
+def test_pods_say_why_they_are_not_ready() -> None:
+    waiting = {"name": "own", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    making = {"name": "own", "state": {"waiting": {"reason": "ContainerCreating"}}}
+    unplaced = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+    there = [
+        {"metadata": {"name": "a-0"}, "status": {"containerStatuses": [waiting]}},
+        {"metadata": {"name": "a-1"}, "status": {"containerStatuses": [making]}},
+        {"metadata": {"name": "a-2"}, "status": {"conditions": [unplaced]}},
+    ]
+    assert pods.explain(there) == "a-0: own ImagePullBackOff no such image; a-2: 0/1 nodes are available"
+
+
 @pytest.mark.parametrize(
     ("message", "manager", "by_hand"),
     [
@@ -206,6 +220,19 @@ def test_what_was_secret_on_the_wire_is_secret_again_and_in_clear_between(values
 def test_a_list_with_a_secret_in_it_is_secret_as_a_whole_because_items_move() -> None:
     sent = wire.write({"list": ["a", {wire.SIGNATURE: wire.SECRET, "value": "correct horse"}]})
     assert wire.secrets_of(sent) == {("list",)}
+
+
+def test_a_preview_of_another_cluster_leaves_the_state_of_ours_alone(tmp_path: Path) -> None:
+    layout = Layout(cache=tmp_path, state=tmp_path)
+    other = tmp_path / "other"
+    other.write_text("current-context: of-mine")
+    made = open_session(Engine((tmp_path,)), folder_of(layout), other, {"postgres": {"members": 3}})
+    assert made.folder == tmp_path / "data" / "pulumi"
+    if find_engine() is None:
+        pytest.skip("Pulumi's engine is not built: no session was opened")
+    elsewhere = session_of(layout, {"KUBECONFIG": str(other)}, Progress())
+    assert elsewhere.folder == ELSEWHERE
+    assert elsewhere.values["context"] == "of-mine"
 
 
 def test_without_a_kubeconfig_it_is_said_what_to_do(tmp_path: Path) -> None:

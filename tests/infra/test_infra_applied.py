@@ -19,7 +19,7 @@ import pytest
 import yaml
 from local.cluster.layout import CHECKOUT
 from local.engine.local import open_session
-from local.engine.session import Busy, Judged, Session
+from local.engine.session import Busy, CommandFailed, Judged, Session
 from local.engine.tools import Engine
 
 from infra.test_infra_local import engine
@@ -191,6 +191,23 @@ def test_a_secret_is_in_no_error_of_the_api_server_that_the_engine_prints(
     assert not judged.ok
     assert "[secret]" in judged.text
     assert value not in judged.text
+
+
+def test_a_lost_state_makes_no_new_secret_in_the_place_of_one_that_opens_data(
+    opened: Open, cluster: ApiServer, namespace: str
+) -> None:
+    session = opened(secret={"password": "correct horse"})
+    up(session)
+    before = cluster.get(of(namespace, "Secret", "secret"))["data"]
+    shutil.rmtree(session.folder)
+    judged = opened(secret={"password": "another one"}).up(pack=None)
+    assert not judged.ok
+    assert f"Secret {namespace}/secret is there already with another content" in judged.text
+    assert cluster.get(of(namespace, "Secret", "secret"))["data"] == before
+    # With its passphrase alone lost, the state is not thought to be empty either.
+    (session.folder / "passphrase").unlink()
+    with pytest.raises(CommandFailed, match="put it back"):
+        opened(secret={"password": "another one"})
 
 
 def test_destroy_refuses_what_is_protected_and_else_leaves_nothing(

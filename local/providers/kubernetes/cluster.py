@@ -77,6 +77,14 @@ class Cluster:
         """A class of volumes."""
         return self._get(f"/apis/storage.k8s.io/v1/storageclasses/{quote(name, safe='')}", f"StorageClass {name}")
 
+    def pods(self, namespace: str, labels: Mapping[str, str]) -> list[Object]:
+        """The pods with these labels. Raises Refused."""
+        chosen = ",".join(f"{key}={value}" for key, value in labels.items())
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
+        answer = self._send("GET", path, query={"labelSelector": chosen})
+        found: list[Object] = _object("pods", answer).get("items", [])
+        return found
+
     def _get(self, path: str, what: str) -> Object | None:
         answer = self._send("GET", path)
         if answer.status == 404:
@@ -139,7 +147,7 @@ class Cluster:
                 answer = self._connect().send(method, path, seconds=SECONDS, **options)
             except Temporary as error:
                 if not left:
-                    raise Failed(f"{error}; is KUBECONFIG that of a cluster that runs?") from None
+                    raise Failed(f"{error}; is the cluster up, and the kubeconfig its own?") from None
             else:
                 if not left or answer.status not in BUSY:
                     return answer

@@ -10,7 +10,7 @@ from typing import Any
 
 from local.providers import differences, wire
 from local.providers.acting import Difference, Failed, Made, NotReady
-from local.providers.kubernetes import manifests, readiness, refusals
+from local.providers.kubernetes import manifests, pods, readiness, refusals
 from local.providers.kubernetes.cluster import MANAGER, Cluster, NoKind, Object, Refused
 from local.providers.kubernetes.manifests import annotation, describe, identify
 from local.providers.server import Mistake
@@ -165,13 +165,25 @@ class Kubernetes:
                     raise NotReady(made, f"{describe(live)} won't be ready: {why}")
                 case readiness.Waiting(why):
                     if time.monotonic() >= end:
-                        raise NotReady(made, f"{describe(live)} was not ready within {seconds or SECONDS:.0f} s: {why}")
+                        said = "; ".join(filter(None, (why, pods.explain(self._pods(live)))))
+                        raise NotReady(
+                            made, f"{describe(live)} was not ready within {seconds or SECONDS:.0f} s: {said}"
+                        )
                     if self._stopped.wait(POLL):
                         raise NotReady(made, f"{describe(live)} was not waited for: {why}")
             there = self._cluster.get(live)
             if there is None:
                 raise Failed(f"{describe(live)} was deleted by somebody while it was waited for")
             live = there
+
+    def _pods(self, live: Object) -> list[Object]:
+        chosen = ((live.get("spec") or {}).get("selector") or {}).get("matchLabels")
+        if not chosen or not live["metadata"].get("namespace"):
+            return []
+        try:
+            return self._cluster.pods(live["metadata"]["namespace"], chosen)
+        except Failed:
+            return []
 
     def _judge(self, inputs: Properties, live: Object) -> readiness.Judged:
         if annotation(inputs, "skipAwait") == "true":
