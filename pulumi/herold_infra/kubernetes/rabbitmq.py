@@ -119,7 +119,7 @@ def build_files(args: RabbitmqArgs) -> dict[str, str]:
     definitions = {
         "users": [{"name": ADMINISTRATOR, "tags": ["administrator"]}, {"name": CLIENT, "tags": []}],
         # What is declared durable and says nothing else is a quorum queue.
-        "vhosts": [{"name": HOST, "default_queue_type": "quorum"}],
+        "vhosts": [{"name": HOST, "metadata": {"description": "", "tags": [], "default_queue_type": "quorum"}}],
         "permissions": [{"user": user, "vhost": HOST, **may} for user in (ADMINISTRATOR, CLIENT)],
         # A poisoned message is put aside after so many deliveries, and not delivered for ever.
         "policies": [
