@@ -198,3 +198,29 @@ def test_the_how_to_makes_every_login_with_the_role_of_its_work() -> None:
         if login.roles
     }
     assert given == wanted
+
+
+def test_what_the_page_counts_for_the_bill_is_what_the_stacks_have(prod: Recorded, staging: Recorded) -> None:
+    page = PAGE.read_text()
+    for recorded in (prod, staging):
+        graph = recorded.graph
+        doors = [node for node in graph.of("ec2/vpcEndpoint:VpcEndpoint") if node.get("vpcEndpointType") == "Interface"]
+        zones = sum(len(node.get("subnetIds")) for node in doors)
+        assert f"{len(doors)} in three zones each: {zones};" in page
+        (broker,) = graph.of("mq/broker:Broker")
+        assert f"| Amazon MQ | 3 {broker.get('hostInstanceType')} |" in page
+        instances = list(graph.of("rds/clusterInstance:ClusterInstance"))
+        assert f"| Aurora PostgreSQL | {len(instances)} {instances[0].get('instanceClass')};" in page
+        (logs,) = graph.of("opensearch/domain:Domain")
+        nodes, disk = logs.get("clusterConfig.instanceCount"), logs.get("ebsOptions.volumeSize")
+        masters = logs.get("clusterConfig.dedicatedMasterCount") or 0
+        assert f"| OpenSearch | {nodes + masters} {logs.get('clusterConfig.instanceType')}; {nodes * disk} GB |" in page
+    least = {
+        kind: sum(
+            group.get("scalingConfig.minSize")
+            for group in prod.graph.of("eks/nodeGroup:NodeGroup")
+            if group.get("instanceTypes")[0] == kind
+        )
+        for kind in ("m7i.large", "c7i.large")
+    }
+    assert f"{least['m7i.large']} m7i.large and {least['c7i.large']} c7i.large at rest" in page
