@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
+from local.engine.cluster_picture import read_cluster_picture
 from local.engine.layout import HEAD, LINE, NARROW, PAD, Box, Drawing, Way, lay_out
-from local.engine.picture import read_picture
+from local.engine.picture import Picture, read_picture
 from local.engine.recording import Recorded
 
 FONT = "ui-sans-serif, system-ui, 'DejaVu Sans', sans-serif"
@@ -26,21 +27,26 @@ rect {{ stroke: var(--edge); }}
 .uses {{ fill: none; stroke: var(--line); stroke-dasharray: 5 4; }}
 .tip {{ fill: var(--way); stroke: none; }} .end {{ fill: var(--line); stroke: none; }}
 """
-LEGEND = (
-    "solid: may open a connection, at these ports; dashed: is made with something of the other. "
-    "Keys and networks are behind nearly everything, so no line says so."
-)
+SOLID = "solid: may open a connection, at these ports"
+DASHED = "dashed: is made with something of the other; keys and networks are behind nearly everything, and not drawn"
+
+
+def picture_of(recorded: Recorded) -> Picture:
+    """What is drawn of a stack: networks of a cloud, or namespaces of a cluster."""
+    in_cloud = any(recorded.graph.of("ec2/vpc:Vpc"))
+    return read_picture(recorded) if in_cloud else read_cluster_picture(recorded)
 
 
 def draw(recorded: Recorded) -> str:
     """The file's text."""
-    picture = read_picture(recorded)
+    picture = picture_of(recorded)
     return write_svg(lay_out(picture), f"{picture.stack}: what stands where, and who reaches whom")
 
 
 def write_svg(drawing: Drawing, title: str) -> str:
     """SVG, without anything that a reader of a page would have to fetch."""
-    height = drawing.height + LINE
+    legend = [SOLID, *([DASHED] if any(not way.solid for way in drawing.ways) else [])]
+    height = drawing.height + LINE * len(legend)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width} {height}" width="{drawing.width}"'
         f' height="{height}" role="img" aria-label="{escape(title)}">',
@@ -52,7 +58,8 @@ def write_svg(drawing: Drawing, title: str) -> str:
         lines += _box(box)
     for way in drawing.ways:
         lines += _way(way)
-    lines.append(f'<text class="small" x="{PAD * 2}" y="{height - PAD}">{LEGEND}</text>')
+    for number, words in enumerate(legend):
+        lines.append(_text(2 * PAD, drawing.height + LINE * number + 4, words, "small"))
     return "\n".join([*lines, "</svg>", ""])
 
 

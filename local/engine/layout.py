@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from local.engine.picture import SERVICES, ZONES, Link, Part, Picture, Region
+from local.engine.picture import SERVICES, Link, Part, Picture, Region
 
 # In pixels. A letter of the two sizes is never wider than that.
 WIDE, NARROW = 8, 7
@@ -98,7 +98,8 @@ class _Plan:
 
     def __init__(self, picture: Picture, region: Region) -> None:
         self._region = region
-        self._bands = [self._ordered(picture, zone) for zone in ZONES]
+        self._titles = [band.title for band in picture.bands]
+        self._bands = [self._ordered(picture, band.zone) for band in picture.bands]
         self._services = list(picture.of(region.name, SERVICES))
         mine = [link for link in picture.links if link.source.region == region.name]
         # What this region has no box for (the other region, the world) is somebody else's to draw.
@@ -148,32 +149,29 @@ class _Plan:
         left = x + PAD + 2 * LANE
         places: dict[Part, Box] = {}
         lanes: dict[int, int] = {}
-        zones = []
+        zones: list[Box] = []
         top = y + HEAD + PAD
         network_top = 0
         for number, band in enumerate(self._bands):
-            if ZONES[number] == "public":
+            title = self._titles[number]
+            if title and not zones:
                 network_top = top
                 top += HEAD
-            height = BOX_HEIGHT + (HEAD + PAD if number else 0)
-            if number:
-                zones.append(
-                    Box("zone", left + PAD, top, self._network_width - 2 * PAD, height, (f"{ZONES[number]} zone",))
-                )
+            height = BOX_HEIGHT + (HEAD + PAD if title else 0)
+            if title:
+                zones.append(Box("zone", left + PAD, top, self._network_width - 2 * PAD, height, (title,)))
             total = sum(self._widths[part] for part in band) + GAP * (len(band) - 1)
             place = left + (self._network_width - total) // 2
             for part in band:
                 places[part] = Box(
-                    "part", place, top + (HEAD if number else 0), self._widths[part], BOX_HEIGHT, part.lines
+                    "part", place, top + (HEAD if title else 0), self._widths[part], BOX_HEIGHT, part.lines
                 )
                 place += self._widths[part] + GAP
             lanes[number] = top + height + GAP // 2
             used = sum(self._gap_of(link) == number for link in self._links)
             used += sum(self._band_of(link.source) == number for link in self._out)
             top += height + GAP + LANE * used
-        network = Box(
-            "network", left, network_top, self._network_width, top - network_top, (f"network {self._region.network}",)
-        )
+        network = Box("network", left, network_top, self._network_width, top - network_top, (self._region.network,))
         beside = x + outer - PAD - GAP - self._column
         step = (network.bottom - (y + HEAD + PAD) - BOX_HEIGHT) // max(1, len(self._services) - 1)
         for number, part in enumerate(self._services):

@@ -20,7 +20,6 @@ RULES = ("vpc/securityGroupIngressRule:SecurityGroupIngressRule", "vpc/securityG
 RECORD = "route53/record:Record"
 EVERYBODY = "0.0.0.0/0"
 OUTSIDE, SERVICES = "internet", ""
-ZONES = (OUTSIDE, "public", "application", "data")
 BEHIND_ALL = ("keys", "network")
 ROLES = {"PRIMARY": "active", "SECONDARY": "standby"}
 # What is worth a line in a part's box: of which kind, and how it is said. `{a.b}` is a property.
@@ -66,7 +65,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Region:
-    """`title` has its name and what it is for; `network` the range of its addresses."""
+    """`title` has its name and what it is for; `network` says what the frame around its bands is."""
 
     name: str
     title: str
@@ -74,10 +73,25 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Band:
+    """Parts of one zone, drawn side by side. Without a `title` it has no frame, and is outside of the network's."""
+
+    zone: str
+    title: str = ""
+
+
+BANDS = (Band(OUTSIDE), *(Band(zone, f"{zone} zone") for zone in ("public", "application", "data")))
+
+
+@dataclass(frozen=True)
 class Picture:
-    """Regions in the order in which they are drawn, the active one first; what belongs to none has the region ''."""
+    """Regions in the order in which they are drawn, the active one first; what belongs to none has the region ''.
+
+    `bands`: of each region, from top to bottom.
+    """
 
     stack: str
+    bands: tuple[Band, ...]
     regions: tuple[Region, ...]
     parts: tuple[Part, ...]
     links: tuple[Link, ...]
@@ -109,13 +123,15 @@ def read_picture(recorded: Recorded) -> Picture:
     }
     return Picture(
         graph.stack,
+        BANDS,
         regions,
-        tuple(sorted({*parts.values(), *outside}, key=_order)),
-        tuple(sorted(links, key=lambda link: (_order(link.source), _order(link.target)))),
+        tuple(sorted({*parts.values(), *outside}, key=order)),
+        tuple(sorted(links, key=lambda link: (order(link.source), order(link.target)))),
     )
 
 
-def _order(part: Part) -> tuple[str, str, str]:
+def order(part: Part) -> tuple[str, str, str]:
+    """For lists that are the same each time."""
     return part.region, part.zone, part.name
 
 
@@ -137,7 +153,7 @@ def _regions(graph: Graph) -> tuple[Region, ...]:
             if record.name.startswith(f"{name}-") and record.get("failoverRoutingPolicies")
         }
         role = ROLES[policies.pop()] if len(policies) == 1 else ""
-        found.append(Region(name, f"{name}, {role}" if role else name, str(vpc.get("cidrBlock"))))
+        found.append(Region(name, f"{name}, {role}" if role else name, f"network {vpc.get('cidrBlock')}"))
     return tuple(sorted(found, key=lambda region: ("active" not in region.title, region.name)))
 
 

@@ -18,7 +18,6 @@ from herold_policies.graph import Node, Unknown
 
 FOLDER = CHECKOUT / "docs" / "reference" / "infrastructure"
 STACKS = ("aws-staging", "aws-prod", "local-test")
-NETWORK = "ec2/vpc:Vpc"
 # What is worth a line, by kind.
 FACTS: dict[str, tuple[str, ...]] = {
     "ec2/vpc:Vpc": ("cidrBlock",),
@@ -94,12 +93,9 @@ def _short(value: Any) -> str:
 
 
 def pages_of(recorded: Recorded) -> dict[Path, str]:
-    """What is kept of a stack: its summary, and where it has networks a picture of who reaches whom in them."""
+    """What is kept of a stack: its summary and its picture."""
     stack = recorded.graph.stack
-    pages = {FOLDER / f"{stack}.txt": summarise(recorded)}
-    if any(recorded.graph.of(NETWORK)):
-        pages[FOLDER / f"{stack}.svg"] = draw(recorded)
-    return pages
+    return {FOLDER / f"{stack}.txt": summarise(recorded), FOLDER / f"{stack}.svg": draw(recorded)}
 
 
 def main() -> None:

@@ -6,18 +6,18 @@ from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
-from local.engine.diagram import draw, label_box
+from local.engine.diagram import draw, label_box, picture_of
 from local.engine.layout import NARROW, WIDE, Box, Drawing, Way, lay_out
 from local.engine.picture import Picture, read_picture
 from local.engine.recording import Recorded
 
-STACKS = ("prod", "staging")
+STACKS = ("prod", "staging", "local")
 
 
 @pytest.fixture(params=STACKS)
 def picture(request: pytest.FixtureRequest) -> Picture:
     recorded: Recorded = request.getfixturevalue(request.param)
-    return read_picture(recorded)
+    return picture_of(recorded)
 
 
 @pytest.fixture
@@ -59,6 +59,18 @@ def test_the_active_region_comes_first_and_the_data_zone_holds_what_keeps_data(p
     assert [region.title for region in picture.regions] == ["eu-central-1, active", "eu-west-1, standby"]
     data = {part.name for part in picture.of("eu-central-1", "data")}
     assert data == {"database", "cache", "queue", "log-store"}
+
+
+def test_inside_of_a_cluster_only_who_works_on_the_ledger_is_let_in_to_it(local: Recorded) -> None:
+    picture = picture_of(local)
+    assert {part.name for part in picture.parts if part.zone == "herold-data"} == {"postgres", "redis", "rabbitmq"}
+    clients = {(link.source.name, link.source.fact, link.target.name, link.label) for link in picture.links}
+    assert clients == {
+        ("herold-operator", "herold-platform", "postgres", "5432"),
+        ("herold-reader", "herold-platform", "postgres", "5432"),
+        ("uses: ledger", "herold-platform", "postgres", "5432"),
+        ("managed-by: herold-operator", "herold-senders", "postgres", "5432"),
+    }
 
 
 def overlaps(one: Box, other: Box) -> bool:
