@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -30,15 +27,6 @@ ACL = """
     FROM pg_namespace, aclexplode(nspacl) a WHERE nspname = 'herold'
     UNION ALL SELECT 'database', '', a.grantee::regrole::text, a.privilege_type
     FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) a WHERE datname = current_database()"""
-
-
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """Sockets lie below it."""
-    folder = Path(tempfile.mkdtemp(prefix="hr-", dir="/tmp"))
-    folder.chmod(0o755)  # the server may run as another user than we do
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def rights(connection: Connection) -> set[tuple[str, str, str, str]]:

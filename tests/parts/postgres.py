@@ -88,6 +88,15 @@ def fresh_database(server: EmbeddedServer, template: str = TEMPLATE) -> Iterator
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """For a server of a test's own: sockets lie below it."""
+    folder = Path(tempfile.mkdtemp(prefix="hr-", dir="/tmp"))
+    folder.chmod(0o755)  # the server may run as another user than we do
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
     """The embedded PostgreSQL 18, shared by all workers of the run."""

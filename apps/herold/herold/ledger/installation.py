@@ -114,7 +114,13 @@ class Fence:
     windows: int
 
 
-_FENCE: LiteralString = "SELECT system, timeline, windows FROM ledger_fence()"
+# The timeline of what is written now: until the first checkpoint after a promotion, which may take minutes, that of the
+# last checkpoint is an older one, on a standby that was promoted soon after another even older than what was mirrored.
+_FENCE: LiteralString = """
+SELECT system, CASE WHEN pg_is_in_recovery() THEN timeline
+       ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer END, windows
+FROM ledger_fence()
+"""
 _REGRESSED: LiteralString = "SELECT ledger_regress(%s)"
 
 
