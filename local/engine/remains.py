@@ -26,9 +26,14 @@ def members(session: int) -> list[int]:
     return found
 
 
-def drop_locks(state: Path) -> None:
-    """The engine's own locks outlive it. Only for who knows that no engine is at work there."""
-    for stale in (state / ".pulumi" / "locks").rglob("*.json"):
+def drop_files(state: Path) -> None:
+    """The engine's locks, and what it had begun to write. Only for who knows that no engine is at work there.
+
+    `.attrs` lie beside what is stored, say its type, and are written in place: of a killed engine one may be empty, and
+    then what lies beside it is not read (gocloud.dev/blob/fileblob). Nothing is lost with them.
+    """
+    kept = state / ".pulumi"
+    for stale in (*(kept / "locks").rglob("*.json"), *kept.rglob("*.attrs"), *kept.rglob("*.tmp")):
         stale.unlink()
 
 

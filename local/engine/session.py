@@ -26,7 +26,7 @@ from typing import Any
 from local.cluster.layout import CHECKOUT
 from local.command import CommandFailed
 from local.engine.changes import Change, read_changes
-from local.engine.remains import drop_locks, end_processes, members, was_cut_off
+from local.engine.remains import drop_files, end_processes, members, was_cut_off
 from local.engine.stack_file import lay_out, write_whole
 from local.engine.tools import Engine
 
@@ -185,7 +185,7 @@ class Session:
             except BlockingIOError:
                 raise Busy(f"another session is at work in {self.folder}; wait until it is done") from None
             end_processes(self._home)
-            drop_locks(self.folder / "state")
+            drop_files(self.folder / "state")
             yield
 
     @property
@@ -248,7 +248,8 @@ class Session:
             "PYTHONPYCACHEPREFIX": str(BYTECODE),
             "PYTHONWARNINGS": "error::DeprecationWarning:herold_infra",
             "PULUMI_HOME": str(self._home),
-            "PULUMI_BACKEND_URL": f"file://{self.folder}/state",
+            # Without the files beside the state that a kill leaves empty.
+            "PULUMI_BACKEND_URL": f"file://{self.folder}/state?metadata=skip",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # Without it the engine has no --event-log.
             "PULUMI_DEBUG_COMMANDS": "true",

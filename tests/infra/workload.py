@@ -19,8 +19,8 @@ def inside(**options: Any) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(provider=cluster, depends_on=[place], **options)
 
 
-def metadata(name: str) -> Any:
-    return {"name": name, "namespace": namespace, "annotations": {}}
+def metadata(name: str, **annotations: str) -> Any:
+    return {"name": name, "namespace": namespace, "annotations": annotations}
 
 
 def workload(name: str, replicas: int, **more: Any) -> Any:
@@ -52,7 +52,7 @@ if "deployment" in stack:
 if "set" in stack:
     kubernetes.apps.v1.StatefulSet(
         "set",
-        metadata=metadata("set"),
+        metadata=metadata("set", **({"pulumi.com/skipAwait": "true"} if stack.get("skip") else {})),
         spec=workload("set", stack["set"], serviceName=stack.get("service", "set")),
         opts=inside(protect=stack.get("protect", False)),
     )
