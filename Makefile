@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
-E2E := $(foreach name,foreign cluster campaigns preflight plugin observability notices failures gitops,tests/e2e/e2e_$(name).py)
+E2E := $(foreach name,foreign cluster campaigns preflight plugin observability notices failures failover gitops,tests/e2e/e2e_$(name).py)
 
 .PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
 
@@ -78,8 +78,8 @@ chaos: $(VENV)/.installed ## Kill workers and the ledger, then ask the relay who
 bench: $(VENV)/.installed ## Measure; figures go to build/bench (FULL=1: the sizes of docs/benchmarks.md)
 	@$(BIN)/python tests/bench/run.py $(if $(FULL),--full)
 
-up: $(VENV)/.installed ## Start a Kubernetes of our own with Herold in it (HEROLD_CONTEXT=: use yours; INSTALL=1: what lacks)
-	@PYTHONPATH=. $(BIN)/python -m local.cluster up $(if $(INSTALL),--install)
+up: $(VENV)/.installed ## Start a Kubernetes of our own with Herold in it (HEROLD_CONTEXT=: use yours; INSTALL=1: what lacks; MEMBERS=3)
+	@PYTHONPATH=. $(BIN)/python -m local.cluster up $(if $(INSTALL),--install) $(if $(MEMBERS),--members $(MEMBERS))
 
 down: $(VENV)/.installed ## Stop it, put the machine back as it was, check that (KEEP=1: keep its data; yours: CONFIRM=1)
 	@PYTHONPATH=. $(BIN)/python -m local.cluster down $(if $(KEEP),--keep) $(if $(CONFIRM),--confirm)

@@ -33,7 +33,8 @@ def cluster() -> None:
 @cluster.command()
 @click.option("--install", is_flag=True, help="Install Debian's packages that are missing.")
 @click.option("--bare", is_flag=True, help="Only Kubernetes: nothing of Herold.")
-def up(install: bool, bare: bool) -> None:
+@click.option("--members", type=click.Choice(["1", "3"]), default="1", show_default=True, help="Of each data service.")
+def up(install: bool, bare: bool, members: str) -> None:
     """Start the cluster and its platform; what is done already is left as it is."""
     progress, layout = Progress(), here()
     if foreign_kubectl := _foreign():
@@ -43,7 +44,7 @@ def up(install: bool, bare: bool) -> None:
         build.install_packages(progress)
     rising.check_needs(layout)
     with _alone():
-        rising.bring_up(layout, progress, bare=bare)
+        rising.bring_up(layout, progress, bare=bare, members=int(members))
     progress.say(f"up. export KUBECONFIG={layout.kubeconfig}")
     if not bare:
         click.echo("git clone " + shlex.join([*gitserver.clone_options(layout), gitserver.PUSH_URL]))

@@ -29,7 +29,7 @@ from local.cluster.tools import (
 )
 from local.command import run
 from local.images.archive import Image
-from local.images.data import build_postgres
+from local.images.data import build_postgres, build_rabbitmq, build_redis
 from local.images.delivery import build_argo_cd, build_git
 from local.images.recipes import build_herold, build_single
 
@@ -104,10 +104,11 @@ def fetch_kinds(layout: Layout, version: str) -> None:
 
 
 def build_layers(layout: Layout, progress: Progress) -> None:
-    """The images of Herold and PostgreSQL from this checkout, into the cache: work for network and disk, not for Go."""
-    for name, build_image in (("herold", build_herold_image), ("postgres", build_postgres_image)):
-        with progress.step(f"image {name}"):
-            build_image(layout)
+    """The images of Herold and of what holds data, into the cache: work for network and disk, not for Go."""
+    with progress.step("image herold"):
+        build_herold_image(layout)
+    with progress.step("images postgres, redis, rabbitmq"):
+        build_data_images(layout)
 
 
 def _build(tool: Tool, layout: Layout, version: str, progress: Progress) -> None:
@@ -133,3 +134,9 @@ def build_herold_image(layout: Layout) -> Image:
 def build_postgres_image(layout: Layout) -> Image:
     """The image of the platform's PostgreSQL."""
     return build_postgres(CHECKOUT, layout.images)
+
+
+def build_data_images(layout: Layout) -> dict[str, Image]:
+    """The images of the data services, by service."""
+    builders = {"postgres": build_postgres, "redis": build_redis, "rabbitmq": build_rabbitmq}
+    return {name: build_image(CHECKOUT, layout.images) for name, build_image in builders.items()}

@@ -6,12 +6,14 @@ The context is one of the user's own kubeconfig. What lacks is told all at once,
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from local.cluster import build
+from local.cluster.database import FOREIGN
 from local.cluster.herold import (
     RELAY_AUTHORITY,
     build_crds,
@@ -25,7 +27,15 @@ from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE, Layout
 from local.cluster.needs import Lack, Lacking
 from local.cluster.ours import Item, find_others
 from local.cluster.pki import Pair, issue_relay
-from local.cluster.platform import RELAY_CERTIFICATE, build_claiming, build_platform, install_platform
+from local.cluster.platform import (
+    RELAY_CERTIFICATE,
+    add_password,
+    await_platform,
+    build_claiming,
+    build_postgres,
+    build_relay,
+    install_relay,
+)
 from local.cluster.progress import Progress
 from local.cluster.secret import known_value
 from local.command import CommandFailed, run
@@ -109,7 +119,7 @@ def find_lacks(kubectl: Kubectl, environ: Mapping[str, str], has: Callable[[str]
 
 def build_all(image: str) -> list[Item]:
     """What goes in, for the question whether anything of it is there already."""
-    platform = build_platform({"herold": image, "postgres": image})
+    platform = [*build_relay(image), *build_postgres(image)]
     return [*platform, *build_crds(), *build_namespaces(), *build_policies(), *build_deployed(image)]
 
 
@@ -121,12 +131,13 @@ def install(kubectl: Kubectl, layout: Layout, environ: Mapping[str, str], progre
     images = plan_images(kubectl.context, environ, lambda name: shutil.which(name) is not None)
     assert not isinstance(images, Lack)
     given = images if isinstance(images, Given) else _load(images, layout, progress)
-    items = build_claiming(
-        build_platform({"herold": given.herold, "postgres": given.postgres}), environ.get(CLASS_VARIABLE)
-    )
+    items = build_claiming([*build_relay(given.herold), *build_postgres(given.postgres)], environ.get(CLASS_VARIABLE))
     authority, relay = _read_relay(kubectl) or issue_relay(dt.datetime.now(dt.UTC))
-    install_platform(kubectl, items, relay, progress)
-    start_herold(kubectl, given.herold, authority, progress)
+    with progress.step("PostgreSQL and the relay answer"):
+        install_relay(kubectl, items, relay)
+        add_password(kubectl, secrets.token_urlsafe(24))
+        await_platform(kubectl, FOREIGN)
+    start_herold(kubectl, given.herold, authority, FOREIGN, progress)
     progress.say(
         f"up on {kubectl.context}. Its nodes are as they were; make down HEROLD_CONTEXT=… removes what is ours"
     )

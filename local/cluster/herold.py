@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import rsa
+from local.cluster.database import Database
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CHECKOUT, PLATFORM_NAMESPACE, SENDERS_NAMESPACE
 from local.cluster.logins import Login, build_bindings, build_logins, build_script
@@ -32,9 +33,9 @@ WORKER_IMAGE = "HEROLD_OPERATOR_WORKER_IMAGE"
 PATIENCE = 180.0
 
 
-def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progress) -> None:
+def start_herold(kubectl: Kubectl, image: str, authority: str, database: Database, progress: Progress) -> None:
     """Install Herold from `image`, a reference that the nodes know, where nothing follows Git; until it works."""
-    logins = prepare_herold(kubectl, [*build_namespaces(), *build_policies()], authority, progress)
+    logins = prepare_herold(kubectl, [*build_namespaces(), *build_policies()], authority, database, progress)
     with progress.step("kinds; the ledger has its schema"):
         crds, job = build_crds(), build_migration(image)
         apply_ours(kubectl, [*crds, job])
@@ -42,10 +43,12 @@ def start_herold(kubectl: Kubectl, image: str, authority: str, progress: Progres
         kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE:.0f}s", seconds=PATIENCE + 10)
         wait_until("herold ledger migrate", lambda: _is_complete(kubectl, job["metadata"]["name"]), seconds=PATIENCE)
     apply_ours(kubectl, [*build_deployed(image), *build_shared()])
-    finish_herold(kubectl, logins, progress)
+    finish_herold(kubectl, logins, database, progress)
 
 
-def prepare_herold(kubectl: Kubectl, first: Iterable[Item], authority: str, progress: Progress) -> tuple[Login, ...]:
+def prepare_herold(
+    kubectl: Kubectl, first: Iterable[Item], authority: str, database: Database, progress: Progress
+) -> tuple[Login, ...]:
     """What neither an image nor Git brings: keys, and a login for each kind of work. `first` are the namespaces.
 
     Workers trust the `authority` (PEM) for the relay, and no other.
@@ -54,15 +57,15 @@ def prepare_herold(kubectl: Kubectl, first: Iterable[Item], authority: str, prog
         apply_ours(kubectl, first)
         add_secrets(kubectl, authority)
         logins = tuple(build_logins(build_brands()))
-        as_administrator(kubectl, build_script(logins, add_passwords(kubectl, logins)))
+        database.run(kubectl, build_script(logins, add_passwords(kubectl, logins, database.host)))
     return logins
 
 
-def finish_herold(kubectl: Kubectl, logins: Iterable[Login], progress: Progress) -> None:
+def finish_herold(kubectl: Kubectl, logins: Iterable[Login], database: Database, progress: Progress) -> None:
     """Until an operator works on a ledger in which each login sees what is its own."""
     shared = build_shared()
     with progress.step("the operator and the read service work"):
-        as_administrator(kubectl, build_bindings(logins))
+        database.run(kubectl, build_bindings(logins))
         for name in (OPERATOR, READER):
             words = ("rollout", "status", "-n", PLATFORM_NAMESPACE, f"deployment/{name}", f"--timeout={PATIENCE:.0f}s")
             kubectl(*words, seconds=PATIENCE + 10)
@@ -174,20 +177,16 @@ def add_secrets(kubectl: Kubectl, authority: str) -> None:
     apply_ours(kubectl, items)
 
 
-def add_passwords(kubectl: Kubectl, logins: Iterable[Login]) -> dict[str, str]:
+def add_passwords(kubectl: Kubectl, logins: Iterable[Login], host: str) -> dict[str, str]:
     """The logins' Secrets; passwords by name of the login, made once on the cluster."""
     passwords = {
         login.name: known_value(kubectl, login.namespace, login.secret, "password") or secrets.token_urlsafe(24)
         for login in logins
     }
-    apply_ours(kubectl, [build_secret(each.namespace, each.secret, each.data(passwords[each.name])) for each in logins])
+    apply_ours(
+        kubectl, [build_secret(each.namespace, each.secret, each.data(passwords[each.name], host)) for each in logins]
+    )
     return passwords
-
-
-def as_administrator(kubectl: Kubectl, script: str) -> None:
-    """Run SQL in the platform's PostgreSQL; it stops at the first error."""
-    psql = ("psql", "-h", "/tmp", "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-")  # noqa: S108 -- in the pod
-    kubectl("exec", "-i", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", *psql, given=script)
 
 
 def _dkim_key() -> str:

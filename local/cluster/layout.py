@@ -28,6 +28,7 @@ CNI_NETWORK = "herold"
 PLATFORM_NAMESPACE = "herold-platform"
 SENDERS_NAMESPACE = "herold-senders"
 GIT_NAMESPACE = "herold-git"
+DATA_NAMESPACE = "herold-data"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from herold.ledger.logins import ALL_BRANDS, build_binding, build_login
 from herold.ledger.roles import ROLES, build_database_grants, build_groups
 
 DATABASE = OWNER = "herold"
-HOST = f"postgres.{PLATFORM_NAMESPACE}.svc.cluster.local"
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class Login:
     roles: tuple[str, ...]
     brands: tuple[str, ...] = (ALL_BRANDS,)
 
-    def data(self, password: str) -> dict[str, str]:
+    def data(self, password: str, host: str) -> dict[str, str]:
         """What its Secret holds."""
-        return {"url": f"postgresql://{self.name}:{password}@{HOST}:5432/{DATABASE}", "password": password}
+        return {"url": f"postgresql://{self.name}:{password}@{host}:5432/{DATABASE}", "password": password}
 
 
 def build_logins(brands: Iterable[str]) -> tuple[Login, ...]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import copy
 import json
-import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
 import yaml
+from local.cluster.database import FOREIGN, Database
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CHECKOUT, DNS_ADDRESS, NODE, PLATFORM_NAMESPACE
 from local.cluster.ours import Item, apply_ours
 from local.cluster.pki import Pair
-from local.cluster.progress import Progress, wait_until
+from local.cluster.progress import wait_until
 from local.cluster.secret import build_secret, known_value
 from local.command import CommandFailed
 
@@ -50,41 +50,46 @@ def build_metrics(image: str, authority: str) -> str:
     return build_manifest("metrics", places, others={"authority_base64": coded, "authority": json.dumps(authority)})
 
 
-def build_platform(images: Mapping[str, str]) -> list[Item]:
-    """PostgreSQL and the relay on the cluster of our own, where each has the volume that `volumes` made for it."""
-    return [item for item in yaml.safe_load_all(build_manifest("platform", images)) if item]
+def build_relay(image: str) -> list[Item]:
+    """The relay, on the cluster of our own with the volume that `volumes` made for it."""
+    return [item for item in yaml.safe_load_all(build_manifest("relay", {"herold": image})) if item]
+
+
+def build_postgres(image: str) -> list[Item]:
+    """PostgreSQL on a cluster of somebody else."""
+    return [item for item in yaml.safe_load_all(build_manifest("postgres", {"postgres": image})) if item]
 
 
 def build_claiming(items: Iterable[Item], storage_class: str | None) -> list[Item]:
-    """The same on a foreign cluster: volumes are made by a StorageClass, None for the cluster's default."""
+    """Volumes made by a StorageClass, None for the cluster's default, whatever the claims said."""
     found = copy.deepcopy(list(items))
     for item in found:
         for claim in (item, *item.get("spec", {}).get("volumeClaimTemplates", ())):
-            if "volumeName" in claim.get("spec", {}):
-                del claim["spec"]["volumeName"], claim["spec"]["storageClassName"]
+            if "accessModes" in claim.get("spec", {}):
+                claim["spec"].pop("volumeName", None)
+                claim["spec"].pop("storageClassName", None)
                 if storage_class:
                     claim["spec"]["storageClassName"] = storage_class
     return found
 
 
-def install_platform(kubectl: Kubectl, items: Iterable[Item], relay: Pair, progress: Progress) -> None:
-    """PostgreSQL and a relay that keeps everything, one of each, in the platform's namespace, until both answer."""
-    with progress.step("PostgreSQL and the relay answer"):
-        apply_ours(kubectl, items)
-        add_password(kubectl, secrets.token_urlsafe(24))
-        certificate = {"tls.crt": relay.certificate.decode(), "tls.key": relay.key.decode()}
-        apply_ours(
-            kubectl, [build_secret(PLATFORM_NAMESPACE, RELAY_CERTIFICATE, certificate, kind="kubernetes.io/tls")]
-        )
-        for workload in ("statefulset/postgres", "deployment/sink"):
-            kubectl(
-                *("rollout", "status", "-n", PLATFORM_NAMESPACE, workload, f"--timeout={PATIENCE:.0f}s"),
-                seconds=PATIENCE + 10,
-            )
-        # After a restart with kept data etcd says Ready from the last time: ask the database and the relay themselves.
-        database = ("postgres-0", "--", "pg_isready", "-q", "-h", "127.0.0.1")
-        wait_until("PostgreSQL answers", lambda: _answers(kubectl, *database), seconds=PATIENCE)
-        wait_until("the relay answers", lambda: _answers(kubectl, "deploy/sink", "--", *GREETS), seconds=PATIENCE)
+def install_relay(kubectl: Kubectl, items: Iterable[Item], relay: Pair) -> None:
+    """A relay that keeps everything, in the platform's namespace."""
+    apply_ours(kubectl, items)
+    certificate = {"tls.crt": relay.certificate.decode(), "tls.key": relay.key.decode()}
+    apply_ours(kubectl, [build_secret(PLATFORM_NAMESPACE, RELAY_CERTIFICATE, certificate, kind="kubernetes.io/tls")])
+
+
+def await_platform(kubectl: Kubectl, database: Database, *, goes_on: Callable[[], None] = lambda: None) -> None:
+    """Until database and relay answer. `goes_on` raises when what brings the database has failed. Raises Temporary."""
+
+    def takes_writes() -> bool:
+        goes_on()
+        return database.answers(kubectl)
+
+    hint = f"kubectl get pods -n {database.namespace}"
+    wait_until("PostgreSQL answers", takes_writes, seconds=PATIENCE, hint=hint)
+    wait_until("the relay answers", lambda: _answers(kubectl, "deploy/sink", "--", *GREETS), seconds=PATIENCE)
 
 
 def _answers(kubectl: Kubectl, *words: str) -> bool:
@@ -98,6 +103,5 @@ def _answers(kubectl: Kubectl, *words: str) -> bool:
 def add_password(kubectl: Kubectl, password: str) -> None:
     """The secret of PostgreSQL's administrator, unless there is one: the database was made with that."""
     if known_value(kubectl, PLATFORM_NAMESPACE, "postgres", "password") is None:
-        host = f"postgres.{PLATFORM_NAMESPACE}.svc.cluster.local"
-        url = f"postgresql://postgres:{password}@{host}:5432/postgres"
+        url = f"postgresql://postgres:{password}@{FOREIGN.host}:5432/postgres"
         apply_ours(kubectl, [build_secret(PLATFORM_NAMESPACE, "postgres", {"password": password, "url": url})])

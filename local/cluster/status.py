@@ -15,7 +15,7 @@ from local.cluster.process import find
 
 from herold.errors import Temporary
 
-OWN_NAMESPACES = ("kube-system", "herold-platform", "herold-senders", "herold-git", "argocd")
+OWN_NAMESPACES = ("kube-system", "herold-platform", "herold-senders", "herold-data", "herold-git", "argocd")
 
 
 def show(layout: Layout) -> None:

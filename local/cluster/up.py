@@ -12,6 +12,7 @@ from pathlib import Path
 
 from local.cluster import build, host, images, needs, traces
 from local.cluster.components import ETCD_HEALTH, Component, build_components
+from local.cluster.database import OWN
 from local.cluster.delivery import deliver, start_argo_cd
 from local.cluster.dns import resolves
 from local.cluster.herold import build_crds, build_own_namespaces, finish_herold, prepare_herold
@@ -23,10 +24,11 @@ from local.cluster.pki import KUBECONFIGS, Pair, issue
 from local.cluster.platform import (
     HEROLD_IMAGE,
     PATIENCE,
+    await_platform,
     build_manifest,
     build_metrics,
-    build_platform,
-    install_platform,
+    build_relay,
+    install_relay,
 )
 from local.cluster.process import find, start
 from local.cluster.progress import Progress, wait_until
@@ -34,6 +36,9 @@ from local.cluster.secret import build_secret
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
 from local.cluster.volumes import make_volume
+from local.engine.local import SERVICES, VOLUMES, apply
+from local.engine.session import Judged
+from local.engine.tools import Engine, build_engine
 from local.images.archive import Image
 
 from herold.errors import Temporary
@@ -49,10 +54,10 @@ def check_needs(layout: Layout) -> None:
         raise needs.Lacking(lacks)
 
 
-def bring_up(layout: Layout, progress: Progress, *, bare: bool) -> None:
+def bring_up(layout: Layout, progress: Progress, *, bare: bool, members: int = 1) -> None:
     """From nothing to an operator that works. What the node does not need to start is made while it starts.
 
-    `bare`: from nothing to a Kubernetes with metrics.
+    `bare`: from nothing to a Kubernetes with metrics. `members`: of each service that holds data.
     """
     with ThreadPoolExecutor(max_workers=2) as aside:
         layers = aside.submit(build.build_layers, layout, progress)
@@ -63,13 +68,14 @@ def bring_up(layout: Layout, progress: Progress, *, bare: bool) -> None:
         if parts:
             # Argo CD's to keep. But a quota of a kind counts nothing until half a minute after the kind was declared.
             kubectl.apply(to_list(build_crds()))
+            engine = aside.submit(build_engine, progress)
             # Beside PostgreSQL and its images: each waits for the disk as much as for a processor.
             delivery = aside.submit(start_argo_cd, layout, kubectl, parts.result(), progress)
         layers.result()
         with progress.step("names resolve"):
             wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
         if parts:
-            start_platform(layout, kubectl, delivery, progress)
+            start_platform(layout, kubectl, engine, delivery, progress, members)
         start_metrics(layout, kubectl, meters.result())
 
 
@@ -111,25 +117,46 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     return kubectl
 
 
-def start_platform(layout: Layout, kubectl: Kubectl, delivery: Future[None], progress: Progress) -> None:
-    """PostgreSQL and a relay that keeps everything, one of each; then Herold, by way of Git; until Herold works."""
+def start_platform(
+    layout: Layout,
+    kubectl: Kubectl,
+    engine: Future[Engine],
+    delivery: Future[None],
+    progress: Progress,
+    members: int,
+) -> None:
+    """What holds data by `pulumi up`; a relay that keeps everything; Herold by way of Git; until Herold works."""
     with progress.step("images are brought in"):
         herold = build.build_herold_image(layout)
         images.bring_in(layout, herold, also_named=(HEROLD_IMAGE, herold.by_digest))
-        postgres = build.build_postgres_image(layout)
-        images.bring_in(layout, postgres)
-    for name in ("postgres", "sink"):
+        data = build.build_data_images(layout)
+        for image in data.values():
+            images.bring_in(layout, image, also_named=(image.by_digest,))
+    for name in ("sink", *VOLUMES):
         make_volume(layout.volumes / name)
     authority = (layout.pki / "ca.crt").read_text()
-    kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
     relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
-    install_platform(
-        kubectl, build_platform({"herold": herold.reference, "postgres": postgres.reference}), relay, progress
-    )
-    logins = prepare_herold(kubectl, build_own_namespaces(), authority, progress)
-    delivery.result()
-    deliver(layout, kubectl, herold, progress)
-    finish_herold(kubectl, logins, progress)
+    engine.result()
+    over = {service: {"members": members} for service in SERVICES}
+    references = {name: image.by_digest for name, image in data.items()}
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Only PostgreSQL is waited for: nothing of Herold's asks the others yet.
+        stack = beside.submit(apply, layout, layout.kubeconfig, references, progress, over)
+        kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
+        with progress.step("PostgreSQL and the relay answer"):
+            install_relay(kubectl, build_relay(herold.reference), relay)
+            await_platform(kubectl, OWN, goes_on=lambda: _raise_of(stack))
+        logins = prepare_herold(kubectl, build_own_namespaces(), authority, OWN, progress)
+        delivery.result()
+        deliver(layout, kubectl, herold, progress)
+        finish_herold(kubectl, logins, OWN, progress)
+        with progress.step("what holds data is as it is declared"):
+            stack.result()
+
+
+def _raise_of(work: Future[Judged]) -> None:
+    if work.done():
+        work.result()
 
 
 def start_metrics(layout: Layout, kubectl: Kubectl, image: Image) -> None:

@@ -18,6 +18,10 @@ from local.engine.tools import Engine, build_engine
 from herold.errors import HeroldError, NotFound
 
 STACK = "local-test"
+# Folders of the node that its volumes want, for as many members as there may be; said here, because the programs that
+# want them take two seconds to import.
+SERVICES, MOST_MEMBERS = ("postgres", "redis", "rabbitmq"), 3
+VOLUMES = (*(f"{service}-{number}" for service in SERVICES for number in range(MOST_MEMBERS)), "postgres-backups")
 # Members of three services that come up one after the other.
 SECONDS = 1800.0
 VALUES = "values.json"

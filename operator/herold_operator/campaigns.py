@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from herold.ledger.intent import Identity
-from herold.ledger.times import DueZone, all_zones, due_zones
+from herold.ledger.times import all_zones, due_bounds
 from herold.resources.approving import Approval, Approved, Unapproved
+from herold.resources.campaign import Schedule
 from herold.resources.resolved import PROOF, ResolvedCampaign
 from herold.resources.scalars import parse_duration
 from herold_operator.annotations import ACTOR, BY_ANNOTATION, STOP_ANNOTATION, hold_reason, stop_order
@@ -103,13 +104,13 @@ def start_time(resolved: ResolvedCampaign, lead: timedelta) -> datetime:
     """When the audience freezes: `lead` before the first instant at which anybody could be due. A proof at once."""
     if resolved.campaign.spec.mode == "Proof":
         return AT_ONCE
-    return _first_due(resolved) - lead
+    return _bounds(resolved.campaign.spec.schedule)[0] - lead
 
 
 def latest_start(resolved: ResolvedCampaign) -> datetime:
     """After this it does not start any more, whoever its audience is."""
     deadline = parse_duration(resolved.campaign.spec.schedule.starting_deadline)
-    return max(zone.due_at for zone in _due(resolved)) + deadline
+    return _bounds(resolved.campaign.spec.schedule)[1] + deadline
 
 
 def is_held_as_orphan(holds: tuple[HoldView, ...]) -> bool:
@@ -227,7 +228,7 @@ def build_status(seen: Seen) -> dict[str, Any]:
         if run.is_open and run.next_due_at is not None:
             status["nextSendTime"] = stamp(run.next_due_at)
     elif seen.verdict.resolved is not None and seen.starts_at not in (None, AT_ONCE) and not _is_stopped(seen):
-        status["nextSendTime"] = stamp(_first_due(seen.verdict.resolved))
+        status["nextSendTime"] = stamp(_bounds(seen.verdict.resolved.campaign.spec.schedule)[0])
     return status
 
 
@@ -242,12 +243,10 @@ def _zones() -> frozenset[str]:
     return all_zones()
 
 
-def _first_due(resolved: ResolvedCampaign) -> datetime:
-    return min(zone.due_at for zone in _due(resolved))
-
-
-def _due(resolved: ResolvedCampaign) -> list[DueZone]:
-    return due_zones(resolved.campaign.spec.schedule, _zones(), known=_zones())
+@lru_cache(maxsize=8192)
+def _bounds(schedule: Schedule) -> tuple[datetime, datetime]:
+    """The first and the last instant at which anybody could be due: milliseconds, and a campaign is visited often."""
+    return due_bounds(schedule, _zones(), known=_zones())
 
 
 def build_validity(verdict: Verdict, right: str = _RIGHT) -> Condition:

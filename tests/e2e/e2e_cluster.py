@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 from local.cluster import traces
-from local.cluster.layout import API_SERVICE_ADDRESS, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
+from local.cluster.database import OWN
+from local.cluster.layout import API_SERVICE_ADDRESS, DATA_NAMESPACE, PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
 from local.cluster.policies import TABLE
 from local.cluster.process import find
 from local.cluster.progress import wait_until
@@ -65,18 +66,17 @@ def test_the_root_of_a_pod_can_not_be_written(cluster: Cluster) -> None:
 def test_herold_in_a_pod_keeps_its_ledger_in_the_platforms_database(cluster: Cluster) -> None:
     # A database of its own: a ledger belongs to the key of the installation that made it.
     name = f"e2e_{uuid4().hex[:8]}"
-    psql = ("exec", "-n", PLATFORM_NAMESPACE, "postgres-0", "--", "psql", "-h", "/tmp", "-U", "postgres", "-c")
     kubectl = cluster.kubectl
-    kubectl(*psql, f"CREATE DATABASE {name}")
+    OWN.query(kubectl, f"CREATE DATABASE {name} OWNER herold")
     environ: list[Item] = [
-        {"name": "BASE_URL", "valueFrom": {"secretKeyRef": {"name": "postgres", "key": "url"}}},
+        {"name": "BASE_URL", "valueFrom": {"secretKeyRef": {"name": "herold-database", "key": "url"}}},
         {"name": "HEROLD_SINGLE_NODE", "value": "true"},
         {"name": "HEROLD_STATE_DIR", "value": "/tmp/herold"},
     ]
     herold = "python3.11 -m herold.cli ledger"
     script = f'export HEROLD_DATABASE_URL="${{BASE_URL%/*}}/{name}"; unset BASE_URL; {herold} migrate && {herold} check'
     phase, said = run_pod(cluster, ["/bin/sh", "-c", script], environ=environ)
-    kubectl(*psql, f"DROP DATABASE {name}")
+    OWN.query(kubectl, f"DROP DATABASE {name}")
     assert phase == "Succeeded", said
 
 
@@ -124,7 +124,7 @@ def test_a_pod_that_may_become_root_is_refused_where_senders_live(cluster: Clust
 def test_what_pods_use_is_measured(cluster: Cluster) -> None:
     def top() -> str:
         try:
-            return cluster.kubectl("top", "pods", "-n", PLATFORM_NAMESPACE, "--no-headers")
+            return cluster.kubectl("top", "pods", "-n", DATA_NAMESPACE, "--no-headers")
         except CommandFailed:  # its first figures are to come
             return ""
 
@@ -177,9 +177,9 @@ def known_addresses() -> set[str]:
     return set(re.findall(r"[0-9]+(?:\.[0-9]+){3}", run(["nft", "list", "table", "inet", TABLE], seconds=10)))
 
 
-def address(cluster: Cluster, label: str) -> str:
-    """Of the platform's pod with that label."""
-    words = ("pods", "-n", PLATFORM_NAMESPACE, "-l", label, "--field-selector", "status.phase=Running")
+def address(cluster: Cluster, label: str, namespace: str = PLATFORM_NAMESPACE) -> str:
+    """Of the pod with that label."""
+    words = ("pods", "-n", namespace, "-l", label, "--field-selector", "status.phase=Running")
     found = cluster.kubectl.get(*words)
     assert found is not None
     (pod,) = [item for item in found["items"] if "deletionTimestamp" not in item["metadata"]]
@@ -189,7 +189,8 @@ def address(cluster: Cluster, label: str) -> str:
 def test_network_policies_hold_also_for_a_pod_that_was_started_anew(cluster: Cluster) -> None:
     worker = WORKER | {"app.kubernetes.io/managed-by": "herold-operator"}
     api = f"{API_SERVICE_ADDRESS}:443"
-    ledger, relay = f"{address(cluster, 'app=postgres')}:5432", f"{address(cluster, 'app=sink')}:2525"
+    ledger = f"{address(cluster, 'app.kubernetes.io/name=postgres', DATA_NAMESPACE)}:5432"
+    relay = f"{address(cluster, 'app=sink')}:2525"
     places = [ledger, relay, api]
     assert reached(cluster, SENDERS_NAMESPACE, worker, places) == {ledger, relay}
     assert reached(cluster, PLATFORM_NAMESPACE, USES_LEDGER, places) == {ledger}

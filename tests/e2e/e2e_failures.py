@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from local.cluster.database import OWN
 from local.cluster.herold import OPERATOR
-from local.cluster.layout import NODE, PLATFORM_NAMESPACE
+from local.cluster.layout import DATA_NAMESPACE, NODE, PLATFORM_NAMESPACE
 from local.cluster.platform import HEROLD_IMAGE
 from local.cluster.progress import wait_until
 
@@ -29,7 +30,7 @@ from e2e.pods import run_herold
 Gather = Callable[[int], Crowd]
 SLOWLY, FAST = 8, 400
 OPERATORS = ("-n", PLATFORM_NAMESPACE, "-l", f"app.kubernetes.io/name={OPERATOR}")
-DATABASE = ("-n", PLATFORM_NAMESPACE, "-l", "app=postgres")
+DATABASE = ("-n", DATA_NAMESPACE, "-l", "app.kubernetes.io/name=postgres")
 STOPS_WITHIN = 2.0
 
 
@@ -143,10 +144,8 @@ def test_the_database_is_killed_twice_and_the_campaign_loses_and_repeats_nothing
 
 
 def answers(cluster: Cluster) -> bool:
-    """Whether the database's pod is Ready."""
-    pod = cluster.kubectl.get("pod", "postgres-0", "-n", PLATFORM_NAMESPACE)
-    conditions = pod["status"].get("conditions", ()) if pod else ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    """Whether the database takes writes."""
+    return OWN.answers(cluster.kubectl)
 
 
 def test_a_minute_without_api_server_and_database_costs_nobody_a_mail(cluster: Cluster, gather: Gather) -> None:

@@ -108,7 +108,7 @@ def test_herold_goes_into_a_foreign_cluster_and_out_of_it_and_only_what_is_confi
 ) -> None:
     before = names(kubectl)
     node = kubectl("get", "node", NODE, "-o", "jsonpath={.metadata.labels}{.spec}")
-    herold, postgres = build.build_herold_image(here()), build.build_postgres_image(here())
+    herold, postgres = build.build_herold_image(here()), build.build_data_images(here())["postgres"]
     for image in (herold, postgres):
         images.bring_in(here(), image)
     given = foreign | {

@@ -1,11 +1,16 @@
 """When each recipient's turn comes, on odd nights too."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from herold.ledger.times import due_zones
+from herold.ledger.times import all_zones, due_bounds, due_zones
 from herold.resources.campaign import Schedule
+
+MOMENTS = (datetime.fromisoformat("2026-01-01T00:00:00"), datetime.fromisoformat("2028-01-01T00:00:00"))
 
 
 def schedule(at: str, zone: str = "Europe/Warsaw", **more: object) -> Schedule:
@@ -77,3 +82,19 @@ def test_expiry_counts_from_the_schedule_not_from_the_end_of_quiet_hours() -> No
         ["America/New_York"],
     )
     assert {zone.expires_at for zone in zones} == {utc("2026-12-01T12:00:00")}
+
+
+@given(
+    at=some.datetimes(MOMENTS[0], MOMENTS[1]).map(lambda at: f"{at:%Y-%m-%dT%H:%M:%S}"),
+    local_time=some.sampled_from(["Campaign", "Recipient"]),
+    quiet=some.sampled_from(
+        [{}, {"quietHours": {"from": "21:00", "to": "08:00"}}, {"quietHours": {"from": "02:15", "to": "02:45"}}]
+    ),
+    names=some.sets(some.sampled_from(sorted(all_zones())), max_size=8),
+)
+def test_the_first_and_the_last_who_are_due_are_those_of_all_zones(
+    at: str, local_time: str, quiet: dict[str, Any], names: set[str]
+) -> None:
+    found = schedule(at, localTime=local_time, **quiet)
+    due = [zone.due_at for zone in due_zones(found, names)]
+    assert due_bounds(found, names) == (min(due), max(due))

@@ -63,7 +63,7 @@ def test_every_login_has_a_password_of_its_own() -> None:
     script = build_script(LOGINS, passwords)
     for login in LOGINS:
         assert script.splitlines().count(f"\\set password secret-of-{login.name}") == 1
-        assert f":secret-of-{login.name}@" in login.data(passwords[login.name])["url"]
+        assert f":secret-of-{login.name}@" in login.data(passwords[login.name], "postgres.example")["url"]
 
 
 def test_psql_makes_them_and_a_second_time_changes_nothing(any_postgres_server: EmbeddedServer) -> None:

@@ -15,16 +15,24 @@ import yaml
 from local.cluster.components import ENFORCER, PORTS, build_components
 from local.cluster.dns import build_question, has_answer
 from local.cluster.gitserver import build_server
-from local.cluster.layout import CHECKOUT, NODE_BRIDGE, POD_BRIDGE, Layout, read_layout
+from local.cluster.layout import CHECKOUT, NODE, NODE_BRIDGE, POD_BRIDGE, Layout, read_layout
 from local.cluster.needs import PACKAGES
 from local.cluster.pki import AUTHORITIES, KUBECONFIGS, LEAVES
-from local.cluster.platform import FOLDER, build_claiming, build_manifest, build_metrics, build_platform
+from local.cluster.platform import FOLDER, build_claiming, build_manifest, build_metrics, build_postgres, build_relay
 from local.cluster.settings import build_settings
 from local.cluster.tools import SOURCES, TOOLS, Programs, Tool, key_of
 from local.cluster.traces import NAMES, Traces, compare, from_json, to_json
+from local.engine.local import VOLUMES
 from local.images.data import DATA, find_programs
 from local.images.debian import UID, Debian
 from local.images.recipes import APPLICATION, DEBIAN, PYTHON_BASE, SITE, is_shipped, pip_command
+
+from herold_infra.kubernetes.component import Place
+from herold_infra.kubernetes.pods import Volumes
+from herold_infra.kubernetes.postgres import PostgresArgs
+from herold_infra.kubernetes.postgres import build_postgres as build_replicated
+from herold_infra.kubernetes.rabbitmq import RabbitmqArgs, build_rabbitmq
+from herold_infra.kubernetes.redis import RedisArgs, build_redis
 
 LAYOUT = Layout(cache=Path("/cache"), state=Path("/state"))
 IMAGES = {"coredns": "localhost/c:1", "herold": "localhost/h:1", "postgres": "localhost/p:1"}
@@ -115,16 +123,29 @@ def test_every_pod_runs_as_nobody_on_a_root_that_it_can_not_write() -> None:
 
 def test_a_manifest_with_an_open_place_is_an_error() -> None:
     with pytest.raises(KeyError):
-        build_manifest("platform", {})
+        build_manifest("relay", {})
 
 
-def test_database_and_relay_have_a_volume_each_that_nobody_else_can_claim() -> None:
-    volumes = {each["spec"]["local"]["path"]: each["spec"] for each in _documents("volumes")}
-    claims = {"/volumes/postgres": "data-postgres-0", "/volumes/sink": "sink-data"}
-    assert {path: spec["claimRef"] for path, spec in volumes.items()} == {
-        path: {"namespace": "herold-platform", "name": claim} for path, claim in claims.items()
-    }
-    assert {spec["persistentVolumeReclaimPolicy"] for spec in volumes.values()} == {"Retain"}
+def test_the_relay_has_a_volume_that_nobody_else_can_claim() -> None:
+    (volume,) = _documents("volumes")
+    assert volume["spec"]["local"] == {"path": "/volumes/sink"}
+    assert volume["spec"]["claimRef"] == {"namespace": "herold-platform", "name": "sink-data"}
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+
+
+def test_up_makes_the_folders_that_the_stack_s_volumes_lie_in() -> None:
+    place, volumes = Place("test", "herold-data"), Volumes("/v", "node")
+    items = [
+        *build_replicated(PostgresArgs(place, "i", "s", (), volumes)),
+        *build_redis(RedisArgs(place, "i", "s", (), volumes)),
+        *build_rabbitmq(RabbitmqArgs(place, "i", "s", (), volumes)),
+    ]
+    paths = [item["spec"]["local"]["path"] for item in items if item["kind"] == "PersistentVolume"]
+    assert sorted(paths) == sorted(f"/v/{name}" for name in VOLUMES)
+    stack = yaml.safe_load((CHECKOUT / "pulumi/stacks/Pulumi.local-test.yaml").read_text())
+    assert stack["config"]["herold:stack"]["volumes"] == {
+        "folder": str(read_layout({}, Path("/")).volumes), "node": NODE
+    }  # fmt: skip
 
 
 def test_the_metrics_server_and_the_api_server_trust_the_clusters_own_authority_and_no_other() -> None:
@@ -138,7 +159,7 @@ def test_the_metrics_server_and_the_api_server_trust_the_clusters_own_authority_
 
 def test_on_a_foreign_cluster_volumes_come_from_its_storage_class() -> None:
     for given in (None, "fast"):
-        items = build_claiming(build_platform(IMAGES), given)
+        items = build_claiming([*build_relay("h"), *build_postgres("p")], given)
         claims = [each["spec"] for each in items if each["kind"] == "PersistentVolumeClaim"]
         claims += [claim["spec"] for each in items for claim in each.get("spec", {}).get("volumeClaimTemplates", ())]
         assert len(claims) == 2

@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 import yaml
 from local.cluster.herold import build_deployed, build_migration, build_policies
-from local.cluster.platform import build_platform
+from local.cluster.platform import build_postgres, build_relay
 from local.cluster.policies import Opening, Rules, build_rules, build_script, matches
+
+from herold_infra.kubernetes.component import Place
+from herold_infra.kubernetes.data_namespace import build_nothing_else
+from herold_infra.kubernetes.pods import Volumes
+from herold_infra.kubernetes.postgres import PostgresArgs
+from herold_infra.kubernetes.postgres import build_postgres as build_replicated
+from herold_infra.kubernetes.stack import LEDGER
 
 Item = dict[str, Any]
 IMAGE = "localhost/herold:1"
 WORKER = {"app.kubernetes.io/name": "herold-worker", "app.kubernetes.io/managed-by": "herold-operator"}
+DATA = Place("test", "herold-data")
 BUILDER = {"app.kubernetes.io/name": "herold-builder", "app.kubernetes.io/managed-by": "herold-operator"}
 
 
@@ -118,6 +126,7 @@ def test_herolds_own_policies_open_exactly_the_paths_that_the_table_has() -> Non
         "reader": ("herold-platform", reader),
         "migration": ("herold-platform", migration),
         "postgres": ("herold-platform", {"app": "postgres"}),
+        "replicated": ("herold-data", DATA.selector("postgres")),
         "sink": ("herold-platform", {"app": "sink"}),
         "worker": ("herold-senders", WORKER),
         "builder": ("herold-senders", BUILDER),
@@ -127,10 +136,12 @@ def test_herolds_own_policies_open_exactly_the_paths_that_the_table_has() -> Non
     }
     at = {name: f"10.0.0.{number}" for number, name in enumerate(names)}
     pods = [pod(place, at[name], labels) for name, (place, labels) in names.items()]
-    places = [namespace(each) for each in ("herold-platform", "herold-senders", "kube-system", "campaigns-shop")]
+    own = ("herold-platform", "herold-senders", "herold-data", "kube-system", "campaigns-shop")
+    places = [namespace(each) for each in own]
     places.append(namespace("monitoring", **{"herold.dev/scrapes": "herold"}))
-    items = [item for item in build_platform({"herold": IMAGE, "postgres": IMAGE}) if item["kind"] == "NetworkPolicy"]
-    found = build_rules([*items, *build_policies()], pods, places)
+    data = build_replicated(PostgresArgs(DATA, IMAGE, "postgres-administrator", LEDGER, Volumes()))
+    items = [each for each in (*build_relay(IMAGE), *build_postgres(IMAGE), *data) if each["kind"] == "NetworkPolicy"]
+    found = build_rules([*items, build_nothing_else(DATA), *build_policies()], pods, places)
     assert found.not_understood == ()
 
     ours = set(names) - {"dns", "prometheus"}
@@ -143,13 +154,16 @@ def test_herolds_own_policies_open_exactly_the_paths_that_the_table_has() -> Non
         if opening.source in (at[one], "0.0.0.0/0") and opening.destination in (at[other], "0.0.0.0/0")
         if goes(found, at[one], at[other], opening)
     }
-    asks = {(name, "dns", port) for name in ours - {"postgres", "sink", "stranger"} for port in (53, 1053)}
-    ledger = {(name, "postgres", 5432) for name in ("operator", "reader", "migration", "worker", "builder")}
+    asks = {
+        (name, "dns", port) for name in ours - {"postgres", "replicated", "sink", "stranger"} for port in (53, 1053)
+    }
+    workers = ("operator", "reader", "migration", "worker", "builder")
+    ledger = {(name, database, 5432) for name in workers for database in ("postgres", "replicated")}
     scrapes = {("prometheus", name, 8080) for name in ("operator", "reader", "worker")}
     asked = {(name, "reader", 8443) for name in ("dns", "prometheus")}
     api = {
         (name, other, port)
-        for name in ("operator", "reader")
+        for name in ("operator", "reader", "replicated")
         for other in ("dns", "prometheus")
         for port in (443, 6443)
     }
