@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,15 @@ class Change:
     def __str__(self) -> str:
         where = f": {', '.join(self.paths)}" if self.paths else ""
         return f"{self.operation} {self.kind.rpartition(':')[2]} {self.name}{where}"
+
+
+def brief(changes: Sequence[Change], most: int = 12) -> list[str]:
+    """One line each; of more than `most` how many of which operation."""
+    if len(changes) <= most:
+        return [str(change) for change in changes]
+    return [
+        ", ".join(f"{operation} {count}" for operation, count in Counter(each.operation for each in changes).items())
+    ]
 
 
 def read_changes(log: Path) -> tuple[Change, ...]:

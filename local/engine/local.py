@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from local.cluster.layout import CHECKOUT, NODE, Layout
 from local.cluster.progress import Progress
+from local.engine.changes import brief
 from local.engine.session import Judged, Session
 from local.engine.stack_file import write_whole
 from local.engine.tools import Engine, build_engine
@@ -86,8 +87,8 @@ def apply(
         # Before the act: a preview of later asks for the same.
         write_whole(folder / VALUES, json.dumps(values))
         judged = session.up(refresh=True)
-    for change in judged.changes:
-        progress.say(f"  {change}")
+    for line in brief(judged.changes):
+        progress.say(f"  {line}")
     if not judged.ok:
         raise NotApplied(f"pulumi up -s {STACK} was refused:\n{judged.text}")
     return judged
