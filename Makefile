@@ -73,7 +73,7 @@ test: $(VENV)/.installed ## Run the tests that need nothing but Python (no root,
 
 chaos: $(VENV)/.installed ## Kill workers and the ledger, then ask the relay who got what (N=, KILLS=, SEED=)
 	@PYTHONPATH=tests $(BIN)/python -m chaos.kills --count $(or $(N),20000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
-	@$(BIN)/pytest -n 2 -m chaos $(ARGS) tests/chaos tests/controller
+	@$(BIN)/pytest -n 2 -m chaos $(ARGS) tests/chaos tests/controller tests/infra
 
 bench: $(VENV)/.installed ## Measure; figures go to build/bench (FULL=1: the sizes of docs/benchmarks.md)
 	@$(BIN)/python tests/bench/run.py $(if $(FULL),--full)
