@@ -14,6 +14,7 @@ from typing import Any
 SECRETS = Path("/run/secrets/rabbitmq")
 DEFINITIONS = Path("/etc/herold-rabbitmq/definitions.json")
 MEMORY = Path("/run/herold-rabbitmq")
+# What the pod says of itself (name, home) is in its environment.
 HOME = Path("/var/lib/rabbitmq")
 
 
@@ -48,10 +49,6 @@ def main() -> None:
     write_private(MEMORY / "definitions.json", json.dumps(whole), 0o600)
     write_private(HOME / ".erlang.cookie", (SECRETS / "cookie").read_text().strip(), 0o400)
     os.environ |= {
-        "HOME": str(HOME),
-        "RABBITMQ_NODENAME": f"rabbit@{os.environ['POD_NAME']}.{os.environ['RABBITMQ_DOMAIN']}",
-        "RABBITMQ_USE_LONGNAME": "true",
-        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CONFIG_FILE": "/etc/herold-rabbitmq/rabbitmq.conf",
         "RABBITMQ_GENERATED_CONFIG_DIR": str(MEMORY / "config"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": "/etc/herold-rabbitmq/enabled_plugins",

@@ -111,6 +111,7 @@ def build_files(place: Place, members: int, *, restores: bool) -> dict[str, str]
         "log-level-console=warn",
         "log-level-file=off",
         "lock-path=/tmp/pgbackrest",
+        "spool-path=/tmp/pgbackrest",
         "",
         f"[{STANZA}]",
         f"pg1-path={DATA}/pgdata",

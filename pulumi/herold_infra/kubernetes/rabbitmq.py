@@ -154,7 +154,11 @@ def _build_set(args: RabbitmqArgs, files: dict[str, str]) -> Manifest:
         "command": ["/usr/local/bin/start-rabbitmq"],
         "env": [
             field_of("POD_NAME", "metadata.name"),
-            {"name": "RABBITMQ_DOMAIN", "value": domain_of(args.place.namespace)},
+            # For whoever runs `rabbitmqctl` in the pod, too.
+            {"name": "RABBITMQ_NODENAME", "value": f"rabbit@$(POD_NAME).{domain_of(args.place.namespace)}"},
+            {"name": "RABBITMQ_USE_LONGNAME", "value": "true"},
+            {"name": "RABBITMQ_CONF_ENV_FILE", "value": "/dev/null"},
+            {"name": "HOME", "value": "/var/lib/rabbitmq"},
         ],
         "ports": [{"name": "amqp", "containerPort": PORT}],
         # Without RabbitMQ's own command, which starts a virtual machine each time.
