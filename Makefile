@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 # In this order: what needs a cluster without Herold comes first.
-E2E := $(foreach name,foreign cluster data data_redis campaigns preflight plugin observability notices failures failover gitops,tests/e2e/e2e_$(name).py)
+E2E := $(foreach name,foreign cluster data data_redis data_rabbitmq campaigns preflight plugin observability notices failures failover gitops,tests/e2e/e2e_$(name).py)
 
 .PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
 

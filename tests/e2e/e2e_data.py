@@ -5,9 +5,19 @@ make e2e
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from local.cluster.kubectl import Kubectl
 from local.cluster.progress import wait_until
@@ -17,7 +27,7 @@ from local.images.data import build_postgres as build_postgres_image
 
 from e2e import machine
 from e2e.drill import CLIENTS, NAMESPACE, PLACE, VOLUMES, Drill, Rows, Writer, drill, image_of
-from herold_infra.kubernetes.postgres import PASSWORDS, PostgresArgs, build_postgres
+from herold_infra.kubernetes.postgres import KEPT, PASSWORDS, PostgresArgs, build_postgres
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +75,18 @@ class Postgres:
     def standby(self) -> str | None:
         """Who is synchronous."""
         return self._kept("postgres-sync").get("sync_standby") or None
+
+    def lose_everything(self) -> None:
+        """Members and their data are gone, and what Patroni knew of them. Backups stay."""
+        kubectl, uid = self.drill.kubectl, self.drill.pod("postgres-0")["metadata"]["uid"]
+        kubectl("delete", "statefulset", "postgres", "-n", NAMESPACE, "--cascade=orphan")
+        self.drill.kill("postgres-0")
+        wait_until("it is dead", lambda: not machine.processes_of(uid), seconds=60)
+        kubectl("delete", "endpoints", *KEPT, "postgres", "-n", NAMESPACE, "--ignore-not-found")
+        for number in range(3):
+            folder = Path(VOLUMES.folder or "") / f"postgres-{number}"
+            for each in folder.glob("*"):
+                shutil.rmtree(each)
 
     def numbers(self) -> set[int]:
         """All rows."""
@@ -135,3 +157,88 @@ def _claims(postgres: Postgres) -> dict[str, str]:
     found = postgres.drill.kubectl.get("persistentvolumeclaims", "-n", NAMESPACE)
     assert found is not None
     return {item["metadata"]["name"]: item["metadata"]["uid"] for item in found["items"]}
+
+
+def test_postgres_is_restored_to_a_moment_and_the_ledger_in_it_stops_and_asks(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    postgres.bring(1)
+    rows = postgres.rows()
+    herold = Ledger(rows, tmp_path)
+    herold.run("ledger", "migrate")
+    rows.ask("CREATE TABLE markers (name text, at timestamptz DEFAULT clock_timestamp())")
+    wait_until("there is a base backup", lambda: bool(_backups(postgres)), seconds=120)
+    # A moment before it can't be reached, and pgBackRest counts in seconds.
+    ended = _backups(postgres)[0]["timestamp"]["stop"]
+    later = f"SELECT extract(epoch FROM clock_timestamp()) >= {ended} + 2"
+    wait_until("the backup is over for a second", lambda: rows.ask(later) == [(True,)], seconds=30)
+    herold.open_windows(5)
+    rows.ask("INSERT INTO markers (name) VALUES ('A')")
+    ((moment,),) = rows.ask("SELECT clock_timestamp()")
+    # PostgreSQL writes a sequence down 32 numbers ahead: a ledger that forgot fewer windows is not noticed.
+    herold.open_windows(100)
+    herold.run("ledger", "check")
+    ((written,),) = rows.ask("INSERT INTO markers (name) VALUES ('B') RETURNING at")
+    archived = _wait_archived(rows, written)
+    print(f"\nin the archive {(archived - written).total_seconds():.1f} s after it was written: what a disaster loses")
+
+    lost = time.monotonic()
+    postgres.lose_everything()
+    postgres.bring(1, until=moment.isoformat())
+    print(f"restored to {moment.isoformat()} in {time.monotonic() - lost:.1f} s (RTO), of {_size(rows)}")
+    rows = postgres.rows()
+    assert rows.ask("SELECT name FROM markers") == [("A",)]
+    code, said = herold.try_to("ledger", "check")
+    assert code != 0
+    assert "LedgerRegressed" in said
+    assert re.search(r"it knows \d+ windows, 105 were opened", said), said
+    # It goes on when a person takes it as it is.
+    herold.run("ledger", "accept", "--reason", "a drill", "--yes")
+    herold.run("ledger", "check")
+
+
+class Ledger:
+    """The command `herold` on a database of the drill, with a state folder of its own: there the fence is mirrored."""
+
+    def __init__(self, rows: Rows, folder: Path) -> None:
+        (folder / "key").write_text("k" * 40)
+        self.environ = {
+            **os.environ,
+            "HEROLD_DATABASE_URL": rows.where,
+            "HEROLD_SINGLE_NODE": "true",
+            "HEROLD_STATE_DIR": str(folder),
+        }
+        self._rows = rows
+
+    def open_windows(self, count: int) -> None:
+        """As if so many windows had been opened: their numbers are taken, each in a transaction of its own."""
+        with psycopg.connect(self._rows.where, autocommit=True) as connection:
+            for _ in range(count):
+                connection.execute("SELECT nextval('herold.send_window_id_seq')")
+
+    def try_to(self, *words: str) -> tuple[int, str]:
+        """Its exit code and all that it said."""
+        command = [str(Path(sys.executable).with_name("herold")), *words]
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=120, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def run(self, *words: str) -> None:
+        """It must succeed."""
+        code, said = self.try_to(*words)
+        assert code == 0, said
+
+
+def _backups(postgres: Postgres) -> list[dict[str, Any]]:
+    said = postgres.drill.execute("postgres-0", "pgbackrest", "info", "--output=json", container="backups")
+    return list(json.loads(said)[0].get("backup", [])) if json.loads(said) else []
+
+
+def _size(rows: Rows) -> str:
+    return str(rows.ask("SELECT pg_size_pretty(sum(pg_database_size(oid))) FROM pg_database")[0][0])
+
+
+def _wait_archived(rows: Rows, moment: Any) -> Any:
+    """Until the archive has what was written at that moment, by itself; when that was."""
+    query = "SELECT last_archived_time FROM pg_stat_archiver"
+    wait_until("the archive has it", lambda: rows.ask(query)[0][0] > moment, seconds=120)
+    return rows.ask(query)[0][0]

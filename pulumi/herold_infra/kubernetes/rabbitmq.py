@@ -34,8 +34,8 @@ from herold_infra.kubernetes.pods import (
 
 SERVICE = "rabbitmq"
 PORT = 5672
-# Erlang's port mapper, and the nodes among each other.
-AMONG = (4369, 25672)
+# Erlang's port mapper, the nodes among each other, and `rabbitmqctl`, to which all of them answer.
+AMONG = (4369, 25672, *range(35672, 35683))
 HOST = "herold"
 ADMINISTRATOR, CLIENT = "administrator", "herold"
 # By file, the key of the Secret.
