@@ -36,7 +36,7 @@ from local.cluster.secret import build_secret
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
 from local.cluster.volumes import make_volume
-from local.engine.local import SERVICES, VOLUMES, apply
+from local.engine.local import SERVICES, VOLUMES, apply, folder_of
 from local.engine.session import Judged
 from local.engine.tools import Engine, build_engine
 from local.images.archive import Image
@@ -140,18 +140,22 @@ def start_platform(
     over = {service: {"members": members} for service in SERVICES}
     references = {name: image.by_digest for name, image in data.items()}
     with ThreadPoolExecutor(max_workers=1) as beside:
-        # Only PostgreSQL is waited for: nothing of Herold's asks the others yet.
+        new = not folder_of(layout).exists()
         stack = beside.submit(apply, layout, layout.kubeconfig, references, progress, over)
         kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
         with progress.step("PostgreSQL and the relay answer"):
             install_relay(kubectl, build_relay(herold.reference), relay)
+            if not new:
+                # Members may roll, and while one hands over to another nobody takes logins.
+                stack.result()
+            # Of a new one only PostgreSQL is waited for: nothing of Herold's asks the others yet.
             await_platform(kubectl, OWN, goes_on=lambda: _raise_of(stack))
         logins = prepare_herold(kubectl, build_own_namespaces(), authority, OWN, progress)
         delivery.result()
         deliver(layout, kubectl, herold, progress)
-        finish_herold(kubectl, logins, OWN, progress)
         with progress.step("what holds data is as it is declared"):
             stack.result()
+        finish_herold(kubectl, logins, OWN, progress)
 
 
 def _raise_of(work: Future[Judged]) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 from local.cluster.database import OWN
-from local.cluster.layout import DATA_NAMESPACE
+from local.cluster.layout import DATA_NAMESPACE, NODE
 from local.cluster.progress import wait_until
 
 from e2e import machine
@@ -45,19 +46,41 @@ def test_the_leading_postgresql_is_lost_in_mid_campaign_and_nobody_is_lost_or_wr
     wait_until("a standby has everything", lambda: standby(replicated) != "", seconds=180)
     replicated.start(crowd, per_second=PER_SECOND)
     replicated.wait_accepted(crowd, 40)
-    for how in ("killed", "killed and deleted"):
-        first = OWN.leader(replicated.kubectl)
-        (uid,) = replicated.uids("-n", DATA_NAMESPACE, "--field-selector", f"metadata.name={first}")
-        machine.send(machine.processes_of(uid), signal.SIGKILL)
-        if "deleted" in how:
-            words = ("pod", first, "-n", DATA_NAMESPACE, "--force", "--grace-period=0", "--wait=false")
-            replicated.kubectl("delete", *words)
+    first = OWN.leader(replicated.kubectl)
+    lose(replicated, first)
+    goes_on(replicated, crowd)
+    print(
+        f"\n{first} killed, and back on its machine: {OWN.leader(replicated.kubectl)} leads, {pause(replicated, crowd)}"
+    )
+
+    wait_until("a standby has everything", lambda: standby(replicated) != "", seconds=180)
+    second = OWN.leader(replicated.kubectl)
+    with no_room(replicated):
+        lose(replicated, second)
+        wait_until("another one leads", lambda: OWN.leader(replicated.kubectl) not in ("", second), seconds=120)
         goes_on(replicated, crowd)
-        wait_until("somebody leads", lambda: OWN.answers(replicated.kubectl), seconds=120)
-        wait_until("a standby has everything", lambda: standby(replicated) != "", seconds=180)
-        print(f"\n{first} {how}: {OWN.leader(replicated.kubectl)} leads")
-        goes_on(replicated, crowd)
+    print(f"{second} lost with its machine: {OWN.leader(replicated.kubectl)} leads, {pause(replicated, crowd)}")
     ends_well(replicated, crowd)
-    times = [each.at for each in replicated.accepted(crowd)]
-    pauses = sorted((after - before for before, after in pairwise(times)), reverse=True)
-    print(f"the two longest pauses between mails: {pauses[0]:.1f} s, {pauses[1]:.1f} s")
+
+
+def lose(cluster: Cluster, member: str) -> None:
+    """All its processes at once, then the pod."""
+    (uid,) = cluster.uids("-n", DATA_NAMESPACE, "--field-selector", f"metadata.name={member}")
+    machine.send(machine.processes_of(uid), signal.SIGKILL)
+    cluster.kubectl("delete", "pod", member, "-n", DATA_NAMESPACE, "--force", "--grace-period=0", "--wait=false")
+
+
+@contextmanager
+def no_room(cluster: Cluster) -> Iterator[None]:
+    """Nothing is started on the node: who is lost stays so."""
+    cluster.kubectl("cordon", NODE)
+    try:
+        yield
+    finally:
+        cluster.kubectl("uncordon", NODE)
+
+
+def pause(cluster: Cluster, crowd: Crowd) -> str:
+    """The longest time without a mail so far."""
+    times = [each.at for each in cluster.accepted(crowd)]
+    return f"longest pause between mails {max(after - before for before, after in pairwise(times)):.1f} s"
