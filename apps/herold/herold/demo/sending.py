@@ -76,15 +76,16 @@ def watch(
     while True:
         status = run_status(connection, [sending.run_id])[0]
         now = time.monotonic()
+        # First: what was taken over may be all that was left, and the run be closed by now.
+        if sending.killed is not None and not sending.killed.taken and sending.killed.is_taken(connection):
+            sending.killed.taken = True
+            say(f"others took over from {sending.killed.pid}; now {' and '.join(map(str, crew.pids()))} work")
         if status.state == "Closed":
             say(_progress(status, 0.0))
             return
         if sending.killed is None and status.sent >= sending.planned * KILL_AT:
             sending.killed = _kill(connection, crew, sending.run_id)
             say(f"kill -9 {sending.killed.pid}: a worker with {messages(len(sending.killed.positions))} in hand")
-        elif sending.killed is not None and not sending.killed.taken and sending.killed.is_taken(connection):
-            sending.killed.taken = True
-            say(f"others took over from {sending.killed.pid}; now {' and '.join(map(str, crew.pids()))} work")
         if now - told_at >= _TELL_SECONDS:
             say(_progress(status, (status.sent - told_sent) / (now - told_at)))
             told_at, told_sent = now, status.sent
