@@ -72,7 +72,7 @@ def test_workers_that_run_stop_when_the_ledger_went_backwards() -> None:
         world.wait_accepted(1200)
         restore(world)
         wait_until(lambda: has_regressed(world), "a worker notices")
-        wait_until(lambda: world.said().count('"ledger regressed"') >= 2, "both workers have noticed")
+        wait_until(lambda: world.said().count('"ledger_regressed"') >= 2, "both workers have noticed")
         noticed = time.time()
         time.sleep(3)  # nothing is awaited: nothing must come
         assert max(line[0] for line in world.sink.lines()) - noticed < 2
@@ -102,7 +102,7 @@ def test_what_was_open_in_the_copy_is_never_sent_again() -> None:
         open_then = back_up(world, run_id)
         world.wait_accepted(1200)
         restore(world)
-        wait_until(lambda: world.said().count('"ledger regressed"') >= 2, "both workers have noticed")
+        wait_until(lambda: world.said().count('"ledger_regressed"') >= 2, "both workers have noticed")
         world.sink.control.change("accept-rate", "0")
         accept(world)
         world.wait_closed(run_id)
