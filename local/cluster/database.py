@@ -27,10 +27,17 @@ class Database:
         """The pod that takes writes, "" while there is none."""
         if not self.replicated:
             return "postgres-0"
-        # https://patroni.readthedocs.io/en/latest/kubernetes.html: an annotation of the Service's endpoints.
-        found = kubectl.get("endpoints", "postgres", "-n", self.namespace)
+        return self._kept(kubectl, "postgres", "leader")
+
+    def standby(self, kubectl: Kubectl) -> str:
+        """The member that has everything that was acknowledged, "" while there is none."""
+        return self._kept(kubectl, "postgres-sync", "sync_standby")
+
+    def _kept(self, kubectl: Kubectl, name: str, key: str) -> str:
+        # What Patroni keeps in annotations of endpoints: https://patroni.readthedocs.io/en/latest/kubernetes.html
+        found = kubectl.get("endpoints", name, "-n", self.namespace)
         annotations = found["metadata"].get("annotations") or {} if found else {}
-        return str(annotations.get("leader", ""))
+        return str(annotations.get(key) or "")
 
     def answers(self, kubectl: Kubectl) -> bool:
         """Whether it takes writes: asked itself, for after a restart etcd still says Ready from the last time."""

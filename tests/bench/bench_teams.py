@@ -28,7 +28,7 @@ from local.cluster.status import own_kubectl
 
 from e2e.cluster import Cluster
 from e2e.delivery import FOLDER, Repository
-from e2e.e2e_observability import leader, metrics
+from e2e.operators import leader, metrics
 from herold_delivery.render import main as render
 from parts.exposition import value
 

@@ -9,7 +9,6 @@ import itertools
 import secrets
 import select
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from local.cluster.volumes import make_volume
 from local.images.archive import Image
 from psycopg.pq import ExecStatus
 
-from e2e.machine import processes_of, send
+from e2e.machine import lose
 from e2e.people import Item
 from herold_infra.kubernetes.component import Place
 from herold_infra.kubernetes.pods import Client, Volumes
@@ -75,9 +74,8 @@ class Drill:
         return dict(found)
 
     def kill(self, name: str) -> None:
-        """kill -9 for every process of a member, and its pod is deleted."""
-        send(processes_of(self.pod(name)["metadata"]["uid"]), signal.SIGKILL)
-        self.kubectl("delete", "pod", name, "-n", NAMESPACE, "--force", "--grace-period=0", "--wait=false")
+        """A member is lost."""
+        lose(self.kubectl, NAMESPACE, name)
 
     def execute(self, pod: str, *words: str, container: str = "", given: str | None = None, seconds: float = 60) -> str:
         """A command in a member."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from local.cluster.database import Database
 from local.cluster.kubectl import Kubectl
 from local.cluster.progress import wait_until
 from local.cluster.secret import known_value
@@ -28,6 +29,8 @@ from local.images.data import build_postgres as build_postgres_image
 from e2e import machine
 from e2e.drill import CLIENTS, NAMESPACE, PLACE, VOLUMES, Drill, Rows, Writer, drill, image_of
 from herold_infra.kubernetes.postgres import KEPT, PASSWORDS, PostgresArgs, build_postgres
+
+DATABASE = Database(NAMESPACE, replicated=True)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +53,7 @@ class Postgres:
         self.drill.wait_rolled()
         wait_until("PostgreSQL takes writes", self._writes, seconds=180)
         if members > 1:
-            wait_until("a standby is synchronous", lambda: self.standby() is not None, seconds=120)
+            wait_until("a standby is synchronous", lambda: DATABASE.standby(self.drill.kubectl) != "", seconds=120)
 
     def _writes(self) -> bool:
         try:
@@ -64,17 +67,9 @@ class Postgres:
         assert password is not None
         return Rows(self.drill.address(), password)
 
-    def _kept(self, name: str) -> dict[str, str]:
-        found = self.drill.kubectl.get("endpoints", name, "-n", NAMESPACE)
-        return dict(found["metadata"].get("annotations", {})) if found else {}
-
     def leader(self) -> str:
         """Who leads, by what Patroni keeps in Kubernetes."""
-        return self._kept("postgres").get("leader", "")
-
-    def standby(self) -> str | None:
-        """Who is synchronous."""
-        return self._kept("postgres-sync").get("sync_standby") or None
+        return DATABASE.leader(self.drill.kubectl)
 
     def lose_everything(self) -> None:
         """Members and their data are gone, and what Patroni knew of them. Backups stay."""

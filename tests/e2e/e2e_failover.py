@@ -5,7 +5,6 @@ make e2e
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,10 +14,10 @@ from local.cluster.database import OWN
 from local.cluster.layout import DATA_NAMESPACE, NODE
 from local.cluster.progress import wait_until
 
-from e2e import machine
 from e2e.cluster import Cluster
 from e2e.conftest import must, run_cluster
 from e2e.e2e_failures import ends_well, goes_on
+from e2e.machine import lose
 from e2e.people import Crowd
 
 PER_SECOND = 20
@@ -32,42 +31,28 @@ def replicated(cluster: Cluster) -> Iterator[Cluster]:
     must(run_cluster("up"))
 
 
-def standby(cluster: Cluster) -> str:
-    """The member that has everything that was acknowledged, "" while there is none."""
-    found = cluster.kubectl.get("endpoints", "postgres-sync", "-n", DATA_NAMESPACE)
-    annotations = found["metadata"].get("annotations") or {} if found else {}
-    return str(annotations.get("sync_standby") or "")
-
-
 def test_the_leading_postgresql_is_lost_in_mid_campaign_and_nobody_is_lost_or_written_to_twice(
     replicated: Cluster, gather: Callable[[int], Crowd]
 ) -> None:
     crowd = gather(1500)
-    wait_until("a standby has everything", lambda: standby(replicated) != "", seconds=180)
+    wait_until("a standby has everything", lambda: OWN.standby(replicated.kubectl) != "", seconds=180)
     replicated.start(crowd, per_second=PER_SECOND)
     replicated.wait_accepted(crowd, 40)
     first = OWN.leader(replicated.kubectl)
-    lose(replicated, first)
+    lose(replicated.kubectl, DATA_NAMESPACE, first)
     goes_on(replicated, crowd)
     print(
         f"\n{first} killed, and back on its machine: {OWN.leader(replicated.kubectl)} leads, {pause(replicated, crowd)}"
     )
 
-    wait_until("a standby has everything", lambda: standby(replicated) != "", seconds=180)
+    wait_until("a standby has everything", lambda: OWN.standby(replicated.kubectl) != "", seconds=180)
     second = OWN.leader(replicated.kubectl)
     with no_room(replicated):
-        lose(replicated, second)
+        lose(replicated.kubectl, DATA_NAMESPACE, second)
         wait_until("another one leads", lambda: OWN.leader(replicated.kubectl) not in ("", second), seconds=120)
         goes_on(replicated, crowd)
     print(f"{second} lost with its machine: {OWN.leader(replicated.kubectl)} leads, {pause(replicated, crowd)}")
     ends_well(replicated, crowd)
-
-
-def lose(cluster: Cluster, member: str) -> None:
-    """All its processes at once, then the pod."""
-    (uid,) = cluster.uids("-n", DATA_NAMESPACE, "--field-selector", f"metadata.name={member}")
-    machine.send(machine.processes_of(uid), signal.SIGKILL)
-    cluster.kubectl("delete", "pod", member, "-n", DATA_NAMESPACE, "--force", "--grace-period=0", "--wait=false")
 
 
 @contextmanager

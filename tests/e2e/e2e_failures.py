@@ -23,7 +23,7 @@ from local.cluster.progress import wait_until
 from e2e import machine
 from e2e.cluster import Cluster
 from e2e.delivery import healing_nothing
-from e2e.operators import no_operator
+from e2e.operators import leader, no_operator
 from e2e.people import TEAM, Crowd, Item
 from e2e.pods import run_herold
 
@@ -32,12 +32,6 @@ SLOWLY, FAST = 8, 400
 OPERATORS = ("-n", PLATFORM_NAMESPACE, "-l", f"app.kubernetes.io/name={OPERATOR}")
 DATABASE = ("-n", DATA_NAMESPACE, "-l", "app.kubernetes.io/name=postgres")
 STOPS_WITHIN = 2.0
-
-
-def leader(cluster: Cluster) -> str:
-    """The pod that leads, "" when none does."""
-    lease = cluster.kubectl.get("lease", OPERATOR, "-n", PLATFORM_NAMESPACE)
-    return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
 
 
 def renewed(cluster: Cluster) -> datetime:

@@ -11,32 +11,19 @@ from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
 from local.cluster.progress import wait_until
 
 from e2e.cluster import Cluster
+from e2e.operators import PYTHON, leader, metrics
 from e2e.people import TEAM, Crowd
 from herold.worker.metrics import CATALOGUE as OF_THE_WORKER
 from herold_operator.metrics import CATALOGUE as OF_THE_OPERATOR
 from parts.exposition import check_declared, value
 
-PYTHON = "/usr/bin/python3.11"
-FETCH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics', timeout=10).read().decode())"
 IDLE = 150
-
-
-def metrics(cluster: Cluster, namespace: str, pod: str) -> str:
-    """What a pod answers, asked from inside."""
-    return cluster.kubectl("exec", "-n", namespace, pod, "--", PYTHON, "-c", FETCH)
 
 
 def herold(cluster: Cluster, *words: str, workload: str = "herold-operator") -> str:
     """`herold …` as the runbooks tell people to run it."""
     where = ("exec", "-n", PLATFORM_NAMESPACE, f"deploy/{workload}", "--")
     return cluster.kubectl(*where, PYTHON, "-m", "herold.cli", *words, seconds=60)
-
-
-def leader(cluster: Cluster) -> str:
-    """The pod that leads."""
-    lease = cluster.kubectl.get("lease", "herold-operator", "-n", PLATFORM_NAMESPACE)
-    assert lease is not None
-    return str(lease["spec"]["holderIdentity"])
 
 
 def test_a_worker_pod_is_ready_with_its_lease_and_counts_what_the_relay_accepts(

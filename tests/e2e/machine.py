@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.cluster.components import build_components
+from local.cluster.kubectl import Kubectl
 from local.cluster.layout import here
 from local.cluster.process import Running, find, start, started_at
 from local.cluster.progress import wait_until
@@ -50,6 +51,14 @@ def send(processes: list[Running], number: signal.Signals) -> None:
     for process in processes:
         if process.alive():
             os.kill(process.pid, number)
+
+
+def lose(kubectl: Kubectl, namespace: str, name: str) -> None:
+    """A pod as with its machine: kill -9 for every process of it, then the pod is deleted, without a word to it."""
+    pod = kubectl.get("pod", name, "-n", namespace)
+    assert pod is not None, name
+    send(processes_of(pod["metadata"]["uid"]), signal.SIGKILL)
+    kubectl("delete", "pod", name, "-n", namespace, "--force", "--grace-period=0", "--wait=false")
 
 
 @contextmanager

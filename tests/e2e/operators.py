@@ -1,4 +1,4 @@
-"""The operator taken away, and given back."""
+"""The operator: who leads, what a pod measures; taken away, and given back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ from e2e.cluster import Cluster
 from e2e.delivery import healing_nothing
 
 OPERATOR = "app.kubernetes.io/name=herold-operator"
+PYTHON = "/usr/bin/python3.11"
+FETCH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics', timeout=10).read().decode())"
+
+
+def leader(cluster: Cluster) -> str:
+    """The pod that leads, "" when none does."""
+    lease = cluster.kubectl.get("lease", "herold-operator", "-n", PLATFORM_NAMESPACE)
+    return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
+
+
+def metrics(cluster: Cluster, namespace: str, pod: str) -> str:
+    """What a pod answers, asked from inside."""
+    return cluster.kubectl("exec", "-n", namespace, pod, "--", PYTHON, "-c", FETCH)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ if CHECKOUT not in sys.path:
     sys.path.append(CHECKOUT)
 
 from local.engine.recording import Recorded, record, settings_of  # noqa: E402
+from local.engine.tools import Engine, find_engine  # noqa: E402
 
 RESULTS = pytest.StashKey[dict[str, dict[str, str]]]()
 
@@ -36,6 +37,14 @@ def staging() -> Recorded:
 @pytest.fixture(scope="session")
 def local() -> Recorded:
     return record("local-test", settings_of("local-test"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    engine = find_engine()
+    if engine is None:
+        pytest.skip("Pulumi's engine is not built (`make preview` builds it, with Go): no stack went through it")
+    return engine
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,11 +24,10 @@ from local.engine.tools import Engine
 from local.providers.acting import Failed
 from local.providers.kubernetes.provider import Kubernetes
 
-from infra.test_infra_local import engine
 from parts.controllers import controllers_of
 from parts.kubernetes import Answer, ApiServer, api_server, wait_for
 
-__all__ = ["api_server", "engine"]
+__all__ = ["api_server"]
 PROGRAM = Path(__file__).with_name("workload.py")
 IMAGE, NEWER = "localhost/one:1", "localhost/one:2"
 Open = Callable[..., Session]

@@ -13,7 +13,7 @@ import pytest
 from local.cluster.layout import CHECKOUT
 from local.engine.local import open_session
 from local.engine.session import CommandFailed, Judged, Session
-from local.engine.tools import Engine, find_engine
+from local.engine.tools import Engine
 
 from herold_policies.catalogue import all_rules
 from infra import inside
@@ -21,14 +21,6 @@ from infra.lines import LINES, Line
 from parts.kubernetes import api_server_in
 
 RULES = [rule.name for rule in all_rules()]
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    engine = find_engine()
-    if engine is None:
-        pytest.skip("Pulumi's engine is not built (`make preview` builds it, with Go): stacks ran without it")
-    return engine
 
 
 @pytest.fixture(scope="session")

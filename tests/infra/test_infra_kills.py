@@ -16,11 +16,10 @@ from local.engine.local import open_session
 from local.engine.session import CommandFailed, Session
 from local.engine.tools import Engine
 
-from infra.test_infra_local import engine
 from parts.kubernetes import Answer, ApiServer, api_server
 from parts.rollouts import rolling_out
 
-__all__ = ["api_server", "engine"]
+__all__ = ["api_server"]
 KILLS = 8
 VICTIMS = ("", "pulumi\0up", "local.providers", "pulumi-language-python")
 IMAGES = ("postgres", "redis", "rabbitmq")

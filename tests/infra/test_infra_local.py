@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from local.engine.local import open_session
 from local.engine.session import Judged, Session
-from local.engine.tools import Engine, find_engine
+from local.engine.tools import Engine
 
 from parts.kubernetes import ApiServer, api_server
 from parts.rollouts import rolling_out
@@ -20,14 +20,6 @@ from parts.rollouts import rolling_out
 __all__ = ["api_server"]
 NAMESPACE = "herold-data"
 SECRET = {"apiVersion": "v1", "kind": "Secret"}
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    engine = find_engine()
-    if engine is None:
-        pytest.skip("Pulumi's engine is not built (`make preview` builds it, with Go): the local stack was not applied")
-    return engine
 
 
 @pytest.fixture(scope="module")

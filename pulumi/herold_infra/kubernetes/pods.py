@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from herold_infra.kubernetes.component import Data, Manifest, Place
 
 # The user of our images.
 UID = 65532
+SIZES = (1, 3)
 # A Service that nobody stands behind yet is nothing to wait for: what does stand there comes after it.
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 CLOSED: Mapping[str, Any] = MappingProxyType(
@@ -92,10 +93,35 @@ class Volumes:
         return [{"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}]
 
 
-def build_members_volumes(volumes: Volumes, place: Place, service: str, most: int, size: str) -> list[Manifest]:
-    """A volume for each member that there may ever be: one that goes and comes back finds what it had."""
-    names = [f"{service}-{number}" for number in range(most)]
-    return [item for name in names for item in volumes.build_volume(place, service, name, f"data-{name}", size)]
+@dataclass(frozen=True)
+class ServiceArgs:
+    """Of a data service: `image` by digest; `secret` has the passwords that its module names; `clients` may connect.
+
+    One member, or three, so that any one may be lost: `three` says why it is three.
+    """
+
+    service: ClassVar[str]
+    three: ClassVar[str]
+    place: Place
+    image: str
+    secret: str
+    clients: Sequence[Client]
+    volumes: Volumes
+    members: int = 1
+    size: str = "1Gi"
+
+    def __post_init__(self) -> None:
+        if self.members not in SIZES:
+            raise ValueError(f"{self.service}: {self.members} members; 1, or 3 so that {self.three}")
+
+    def build_volumes(self) -> list[Manifest]:
+        """A volume for each member that there may ever be: one that goes and comes back finds what it had."""
+        names = [f"{self.service}-{number}" for number in range(max(SIZES))]
+        return [
+            item
+            for name in names
+            for item in self.volumes.build_volume(self.place, self.service, name, f"data-{name}", self.size)
+        ]
 
 
 def build_metadata(name: str, place: Place, service: str, **annotations: str) -> Manifest:

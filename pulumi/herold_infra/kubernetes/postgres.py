@@ -5,22 +5,20 @@ https://patroni.readthedocs.io/en/latest/kubernetes.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pulumi
 
-from herold_infra.kubernetes.component import Component, Manifest, Place
+from herold_infra.kubernetes.component import Component, Manifest
 from herold_infra.kubernetes.declaring import declare
 from herold_infra.kubernetes.pods import (
     API_SERVER,
     CLOSED,
-    Client,
-    Volumes,
+    ServiceArgs,
     build_account,
     build_budget,
     build_headless,
-    build_members_volumes,
     build_metadata,
     build_pod,
     build_policy,
@@ -39,31 +37,22 @@ SERVICE = "postgres"
 KEPT = ("postgres-config", "postgres-sync", "postgres-failover")
 # By file, the key of the Secret.
 PASSWORDS = {"superuser": "password", "replication": "replication", "rest": "rest"}
-SIZES = (1, 3)
 BACKUPS_CLAIM = "postgres-backups"
 
 
 @dataclass(frozen=True)
-class PostgresArgs:
-    """`image` by digest; `secret` has what PASSWORDS says; `clients` may connect.
+class PostgresArgs(ServiceArgs):
+    """`secret` has what PASSWORDS says.
 
     `restore_until`: a moment with its zone, as PostgreSQL reads it. A cluster without data is made from the backups
     up to it, instead of empty. One with data is left as it is.
     """
 
-    place: Place
-    image: str
-    secret: str
-    clients: Sequence[Client]
-    volumes: Volumes
-    members: int = 1
+    service: ClassVar[str] = SERVICE
+    three: ClassVar[str] = "two are left when one is lost"
     size: str = "10Gi"
     backups_size: str = "20Gi"
     restore_until: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.members not in SIZES:
-            raise ValueError(f"postgres: {self.members} members; 1, or 3 so that two are left when one is lost")
 
 
 class Postgres(Component):
@@ -84,7 +73,7 @@ def build_postgres(args: PostgresArgs) -> list[Manifest]:
     place, ports = args.place, {"postgres": PORT}
     files = build_files(args.place, args.members, restores=args.restore_until is not None)
     return [
-        *build_members_volumes(args.volumes, place, SERVICE, max(SIZES), args.size),
+        *args.build_volumes(),
         *args.volumes.build_volume(place, SERVICE, BACKUPS_CLAIM, BACKUPS_CLAIM, args.backups_size),
         build_account(SERVICE, place, SERVICE),
         *_build_rights(args),

@@ -6,22 +6,20 @@ https://www.rabbitmq.com/docs/3.13/cluster-formation#peer-discovery-classic-conf
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pulumi
 
-from herold_infra.kubernetes.component import Component, Manifest, Place
+from herold_infra.kubernetes.component import Component, Manifest
 from herold_infra.kubernetes.declaring import declare
 from herold_infra.kubernetes.pods import (
     CLOSED,
     NAMES,
-    Client,
-    Volumes,
+    ServiceArgs,
     build_account,
     build_budget,
     build_headless,
-    build_members_volumes,
     build_pod,
     build_policy,
     build_service,
@@ -40,24 +38,15 @@ HOST = "herold"
 ADMINISTRATOR, CLIENT = "administrator", "herold"
 # By file, the key of the Secret.
 PASSWORDS = {ADMINISTRATOR: "password", CLIENT: "client", "cookie": "cookie"}
-SIZES = (1, 3)
 
 
 @dataclass(frozen=True)
-class RabbitmqArgs:
-    """`image` by digest; `secret` has what PASSWORDS says; `clients` may connect."""
+class RabbitmqArgs(ServiceArgs):
+    """`secret` has what PASSWORDS says."""
 
-    place: Place
-    image: str
-    secret: str
-    clients: Sequence[Client]
-    volumes: Volumes
-    members: int = 1
+    service: ClassVar[str] = SERVICE
+    three: ClassVar[str] = "two are a majority"
     size: str = "2Gi"
-
-    def __post_init__(self) -> None:
-        if self.members not in SIZES:
-            raise ValueError(f"rabbitmq: {self.members} members; 1, or 3 so that two are a majority")
 
 
 class Rabbitmq(Component):
@@ -77,7 +66,7 @@ def build_rabbitmq(args: RabbitmqArgs) -> list[Manifest]:
     place = args.place
     files = build_files(args)
     return [
-        *build_members_volumes(args.volumes, place, SERVICE, max(SIZES), args.size),
+        *args.build_volumes(),
         build_account(SERVICE, place, SERVICE),
         build_settings(SERVICE, place, SERVICE, files),
         build_service("rabbitmq", place, SERVICE, {"amqp": PORT}, selector=place.selector(SERVICE)),

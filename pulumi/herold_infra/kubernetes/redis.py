@@ -5,22 +5,20 @@ https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pulumi
 
-from herold_infra.kubernetes.component import Component, Manifest, Place
+from herold_infra.kubernetes.component import Component, Manifest
 from herold_infra.kubernetes.declaring import declare
 from herold_infra.kubernetes.pods import (
     CLOSED,
     NAMES,
-    Client,
-    Volumes,
+    ServiceArgs,
     build_account,
     build_budget,
     build_headless,
-    build_members_volumes,
     build_pod,
     build_policy,
     build_service,
@@ -36,27 +34,17 @@ PORT, SENTINEL = 6379, 26379
 CONFIG = "/etc/herold-redis"
 # By file, the key of the Secret.
 PASSWORDS = {"admin": "password", "client": "client", "replication": "replication", "sentinel": "sentinel"}
-SIZES = (1, 3)
 MEMORY = "128mb"
 # Until a master that is silent counts as gone, and how long a failover may take before it is tried again.
 SILENT_MS, FAILOVER_MS = 5000, 30000
 
 
 @dataclass(frozen=True)
-class RedisArgs:
-    """`image` by digest; `secret` has the passwords of PASSWORDS; `clients` may connect, as the user `herold`."""
+class RedisArgs(ServiceArgs):
+    """Clients come as the user `herold`; `secret` has what PASSWORDS says."""
 
-    place: Place
-    image: str
-    secret: str
-    clients: Sequence[Client]
-    volumes: Volumes
-    members: int = 1
-    size: str = "1Gi"
-
-    def __post_init__(self) -> None:
-        if self.members not in SIZES:
-            raise ValueError(f"redis: {self.members} members; 1, or 3 so that two can agree on a master")
+    service: ClassVar[str] = SERVICE
+    three: ClassVar[str] = "two can agree on a master"
 
 
 class Redis(Component):
@@ -76,7 +64,7 @@ def build_redis(args: RedisArgs) -> list[Manifest]:
     place = args.place
     files = build_files(args.members)
     return [
-        *build_members_volumes(args.volumes, place, SERVICE, max(SIZES), args.size),
+        *args.build_volumes(),
         build_account(SERVICE, place, SERVICE),
         build_settings(SERVICE, place, SERVICE, files),
         build_headless("redis-members", place, SERVICE, {"redis": PORT, "sentinel": SENTINEL}),
