@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
+# Whatever the machine says: hundreds of processes of the tests would compile the same modules again.
+export PYTHONDONTWRITEBYTECODE :=
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster data data_redis data_rabbitmq campaigns preflight plugin observability notices failures failover gitops,tests/e2e/e2e_$(name).py)
 

@@ -13,10 +13,9 @@ import http.client
 import json
 import os
 import shutil
-import ssl
+import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +54,7 @@ class Node:
     environ: dict[str, str] = field(default_factory=dict)
     _threads: dict[str, threading.Thread] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _watching: socket.socket | None = None
 
     def jobs(self) -> list[Object]:
         """Jobs that there are."""
@@ -85,12 +85,12 @@ class Node:
 
     def _stream(self, version: str) -> Iterator[Object]:
         query = f"watch=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}"
-        request = urllib.request.Request(
-            f"https://127.0.0.1:{self.api.port}{self._path}?{query}",
-            headers={"Authorization": f"Bearer {token_of(ADMIN)}"},
-        )
-        context = ssl.create_default_context(cafile=str(self.api.authority))
-        with urllib.request.urlopen(request, context=context, timeout=1) as response:
+        with contextlib.closing(self.api.connections.fresh(timeout=1)) as connection:
+            connection.request("GET", f"{self._path}?{query}", headers={"Authorization": f"Bearer {token_of(ADMIN)}"})
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise Answer(response.status, response.read().decode())
+            self._watching = connection.sock
             while not self._stopping.is_set():
                 try:
                     line = response.readline()
@@ -113,6 +113,10 @@ class Node:
     def stop(self) -> None:
         """Kill what runs, and wait for every thread."""
         self._stopping.set()
+        watching = self._watching
+        if watching is not None:
+            with contextlib.suppress(OSError):
+                watching.shutdown(socket.SHUT_RDWR)  # the watch ends now, not when it is listed again
         for attempt in self.attempts:
             if attempt.process is not None:
                 attempt.process.kill()

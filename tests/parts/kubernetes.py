@@ -15,11 +15,8 @@ import os
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from herold.resources import KINDS
+from parts.kept_connections import KeptConnections
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -112,6 +110,9 @@ class ApiServer:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.connections = KeptConnections(self.port, self.authority)
+
     @property
     def authority(self) -> Path:
         """Its own certificate, which signs itself."""
@@ -169,19 +170,11 @@ class ApiServer:
         self, method: str, path: str, body: Any = None, *, kind: str = "application/json", user: str = ADMIN
     ) -> Any:
         """One request. Raises Answer for a status of 400 and above."""
-        request = urllib.request.Request(
-            f"https://127.0.0.1:{self.port}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
-            headers={"Authorization": f"Bearer {token_of(user)}", "Content-Type": kind},
-        )
-        context = ssl.create_default_context(cafile=str(self.authority))
-        try:
-            with urllib.request.urlopen(request, context=context, timeout=60) as response:
-                text = response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                raise Answer(error.code, error.read().decode()) from None
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        headers = {"Authorization": f"Bearer {token_of(user)}", "Content-Type": kind}
+        status, text = self.connections.ask(method, path, content, headers)
+        if status >= 400:
+            raise Answer(status, text.decode())
         return json.loads(text) if text[:1] in (b"{", b"[") else text.decode()
 
     def apply(self, manifest: dict[str, Any], *, user: str = ADMIN, dry_run: bool = False) -> Any:
@@ -233,6 +226,7 @@ class ApiServer:
 
     def stop(self, name: str) -> None:
         """Stop a component."""
+        self.connections.close()
         process = self.processes.pop(name)
         process.send_signal(signal.SIGTERM)
         try:
@@ -378,6 +372,7 @@ def api_server_in(folder: Path) -> Iterator[ApiServer]:
     finally:
         for name in reversed(list(server.processes)):
             server.stop(name)
+        server.connections.close()
 
 
 def served(server: ApiServer) -> bool:
