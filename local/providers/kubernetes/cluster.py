@@ -120,14 +120,15 @@ class Cluster:
         return True
 
     def kind_of(self, manifest: Mapping[str, Any]) -> Kind:
-        """By discovery, remembered. Raises NoKind."""
+        """By discovery, remembered. Raises NoKind; Refused where it does not say which kinds there are."""
         version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
         with self._lock:
             found = self._kinds.get((version, kind))
         if found is None:
             root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
             answer = self._send("GET", root)
-            listed = _body(answer).get("resources", ()) if answer.status < 400 else ()
+            # Only "not found" means that there is none: whoever is not let in must not think that all is gone.
+            listed = () if answer.status == 404 else _object(version, answer).get("resources", ())
             made = {
                 (version, each["kind"]): Kind(root, each["name"], bool(each["namespaced"]))
                 for each in listed

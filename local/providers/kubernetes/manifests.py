@@ -66,27 +66,46 @@ def outputs_of(inputs: Properties, live: Mapping[str, Any]) -> Properties:
     return outputs
 
 
-def project(shape: Any, live: Any) -> Any:
-    """What is there of that which is declared: nothing that others added, and not what is gone."""
+def project(shape: Any, live: Any, wanted: Any = None) -> Any:
+    """What is there of that which is declared: not what others added, and not what is gone.
+
+    `wanted`: what an apply would make of `live`. What it would take away again is no addition of somebody's: an item of
+    a list, or a key of a selector, that belongs to whoever declares the whole of it.
+    """
     if isinstance(shape, dict) and isinstance(live, Mapping):
-        return {key: project(item, live[key]) for key, item in shape.items() if key in live}
+        then = wanted if isinstance(wanted, Mapping) else live
+        taken_away = {key: live[key] for key in live if key not in shape and key not in then}
+        return {key: project(item, live[key], then.get(key)) for key, item in shape.items() if key in live} | taken_away
     if isinstance(shape, list) and isinstance(live, list):
-        key = _key_of(shape)
-        if key is None:
-            same = len(shape) == len(live)
-            return [project(item, other) for item, other in zip(shape, live, strict=True)] if same else live
-        known = {other.get(key): other for other in live if isinstance(other, Mapping)}
-        return [project(item, known[item[key]]) for item in shape if item[key] in known]
+        after = wanted if isinstance(wanted, list) else live
+        return _project_items(shape, live, after)
     return live
 
 
-def inputs_of(inputs: Properties, live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Properties:
-    """The inputs that would lead to what is there. `wanted` is what an apply of the inputs would make of it.
+def _project_items(shape: list[Any], live: list[Any], wanted: list[Any]) -> list[Any]:
+    key = _key_of(shape)
+    if key is None:
+        if len(shape) != len(live):
+            return live
+        then = wanted if len(wanted) == len(live) else live
+        return [project(*items) for items in zip(shape, live, then, strict=True)]
+    here, after, declared = _by_key(live, key), _by_key(wanted, key), {item[key] for item in shape}
+    taken_away = [item for name, item in here.items() if name not in declared and name not in after]
+    return [project(item, here[item[key]], after.get(item[key])) for item in shape if item[key] in here] + taken_away
 
-    The API server writes some values its own way (`1000m` as `1`): where it would change nothing, nothing has drifted.
+
+def _by_key(items: list[Any], key: str) -> dict[Any, Any]:
+    return {item.get(key): item for item in items if isinstance(item, Mapping)}
+
+
+def inputs_of(inputs: Properties, live: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> Properties:
+    """The inputs that would lead to what is there. `wanted`: what an apply of the inputs would make of it; None where
+    the API server does not say.
+
+    It writes some values its own way (`1000m` as `1`): where an apply would change nothing, nothing has drifted.
     """
     sent = to_manifest(inputs)
-    found = _as_declared(sent, project(sent, wanted), project(sent, live))
+    found = _as_declared(sent, project(sent, sent if wanted is None else wanted), project(sent, live, wanted))
     assert isinstance(found, dict)
     if texts := inputs.get("stringData"):
         data = found.pop("data", {})
@@ -102,7 +121,8 @@ def _as_declared(declared: Any, wanted: Any, live: Any) -> Any:
     if isinstance(declared, dict) and isinstance(wanted, dict) and isinstance(live, dict):
         # What would not be there either, such as an empty map, is not missing.
         here = [key for key in declared if key in live or key not in wanted]
-        return {key: _as_declared(declared[key], wanted.get(key), live.get(key)) for key in here}
+        taken_away = {key: copy.deepcopy(live[key]) for key in live if key not in declared}
+        return {key: _as_declared(declared[key], wanted.get(key), live.get(key)) for key in here} | taken_away
     lists = isinstance(declared, list) and isinstance(wanted, list) and isinstance(live, list)
     if lists and len(declared) == len(wanted) == len(live):
         return [_as_declared(*items) for items in zip(declared, wanted, live, strict=True)]

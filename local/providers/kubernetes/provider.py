@@ -88,6 +88,7 @@ class Kubernetes:
         if preview:
             return self._foresee(inputs, new=True)
         manifest = manifests.to_manifest(inputs)
+        self._await_end(manifest, seconds)
         self._check_unclaimed(manifest)
         return self._settle(inputs, self._apply(manifest), seconds)
 
@@ -123,7 +124,7 @@ class Kubernetes:
 
     def _check_unclaimed(self, manifest: Object) -> None:
         live = self._cluster.get(manifest)
-        if live is None:
+        if live is None or _ends(live):
             return
         if MANAGER not in manifests.owners(live):
             raise Failed(
@@ -197,43 +198,51 @@ class Kubernetes:
         return judged
 
     def read(self, kind: str, identifier: str, inputs: Properties, outputs: Properties) -> Made | None:
-        """What is there of what is declared: defaults, status and what others added are no drift."""
+        """What is there of what is declared: defaults, status and what others added are no drift.
+
+        What is being deleted is as good as gone: nothing brings it back.
+        """
         known = inputs or outputs
         if not known:
             raise Failed(f"the stand-in can't import {kind} {identifier}: only what it made itself is read")
         live = self._cluster.get(known)
-        if live is None:
+        if live is None or _ends(live):
             return None
         if not inputs:
             inputs = manifests.bare(live)
-        manifest = manifests.to_manifest(inputs)
-        wanted = manifest if manifests.project(manifest, live) == manifest else self._wanted(manifest)
-        found = manifests.inputs_of(inputs, live, wanted)
+        found = manifests.inputs_of(inputs, live, self._wanted(manifests.to_manifest(inputs)))
         return Made(identify(live), manifests.outputs_of(found, live), found)
 
-    def _wanted(self, manifest: Object) -> Object:
+    def _wanted(self, manifest: Object) -> Object | None:
         try:
             return self._cluster.apply(manifest, force=True, dry_run=True)
         except Failed:
-            return manifest
+            return None
 
     def delete(self, kind: str, identifier: str, outputs: Properties, *, seconds: float) -> None:
         """Until it is gone, its pods before it."""
         foreground = str(outputs["apiVersion"]).startswith(WITH_DEPENDENTS)
         policy = annotation(outputs, "deletionPropagationPolicy") or ("foreground" if foreground else "background")
         uid = outputs["metadata"].get("uid")
-        if not self._cluster.delete(outputs, policy=policy.capitalize(), uid=uid):
-            return
+        if self._cluster.delete(outputs, policy=policy.capitalize(), uid=uid):
+            self._await_end(outputs, seconds)
+
+    def _await_end(self, manifest: Object, seconds: float) -> None:
+        """While it is being deleted. Raises Failed."""
         end = time.monotonic() + (seconds or SECONDS)
-        while (live := self._cluster.get(outputs)) is not None and live["metadata"].get("uid") == uid:
+        while (live := self._cluster.get(manifest)) is not None and _ends(live):
             if time.monotonic() >= end:
-                raise Failed(f"{describe(outputs)} is not gone after {seconds or SECONDS:.0f} s: {_why_there(live)}")
+                raise Failed(f"{describe(manifest)} is not gone after {seconds or SECONDS:.0f} s: {_why_there(live)}")
             if self._stopped.wait(POLL):
-                raise Failed(f"{describe(outputs)} is being deleted, and was not waited for")
+                raise Failed(f"{describe(manifest)} is being deleted, and was not waited for")
 
     def stop(self) -> None:
         """End all waiting."""
         self._stopped.set()
+
+
+def _ends(live: Object) -> bool:
+    return bool(live["metadata"].get("deletionTimestamp"))
 
 
 def _why_there(live: Object) -> str:
