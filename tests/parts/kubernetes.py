@@ -225,10 +225,10 @@ class ApiServer:
             )
 
     def stop(self, name: str) -> None:
-        """Stop a component."""
+        """Stop a component. An API server that is asked would go on serving watches for half a minute: it is killed."""
         self.connections.close()
         process = self.processes.pop(name)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGKILL if name == "kube-apiserver" else signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
