@@ -7,14 +7,33 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from herold.errors import InvalidInput, Mistake
+from herold_delivery.ranges import PrivateRange, Range
 
 # With `campaigns-` before it a name of a namespace, which has 63 characters at most.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
 Group = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Host = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253)
+]
+# Strict: YAML's `true` is no port.
+Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
 Kind = TypeVar("Kind", bound="_Declared")
+Several = TypeVar("Several", bound=tuple[object, ...])
+
+
+def _some(values: Several) -> Several:
+    # A least length would be told once more where all that was written is wrong.
+    if not values:
+        raise ValueError("names nothing: write what you mean, or leave all of it out")
+    return values
+
+
+Ranges = Annotated[tuple[Range, ...], AfterValidator(_some)]
+PrivateRanges = Annotated[tuple[PrivateRange, ...], AfterValidator(_some)]
+Ports = Annotated[tuple[Port, ...], AfterValidator(_some)]
 
 
 class _Declared(BaseModel):
@@ -52,8 +71,38 @@ class Team(_Declared):
         return f"campaigns-{self.name}"
 
 
+class Ledger(_Declared):
+    """Where a PostgreSQL that is no pod may be: the subnets of the data zone, whichever member leads."""
+
+    ranges: PrivateRanges
+    port: Port = 5432
+
+
+class Relay(_Declared):
+    """A relay that is no pod, by the name that sender profiles have for it."""
+
+    host: Host
+    ranges: Ranges = Field(description="What that name may resolve to.")
+    ports: Ports = (587,)
+
+
+class Scrapers(_Declared):
+    """From where metrics are asked by what is no pod."""
+
+    ranges: PrivateRanges
+
+
+class Outside(_Declared):
+    """What pods talk to and what talks to them that is no pod. What is not said here is a pod, or is not there."""
+
+    ledger: Ledger | None = None
+    relays: tuple[Relay, ...] = ()
+    scrapers: Scrapers | None = None
+
+
 class Cluster(_Declared):
-    """One environment's cluster: the repository and the branch that its Argo CD follows, and who writes its Secrets."""
+    """One environment's cluster: the repository and the branch that its Argo CD follows, who writes its Secrets, what
+    is outside of it."""
 
     environment: Name
     repository: Annotated[str, StringConstraints(pattern=r"^(https://|ssh://)")]
@@ -61,6 +110,7 @@ class Cluster(_Declared):
     secrets: Literal["Platform", "External"] = Field(
         default="Platform", description="External: External Secrets, from gitops/infrastructure/secrets."
     )
+    outside: Outside = Outside()
 
 
 def read_teams(folder: Path) -> tuple[Team, ...]:
@@ -107,5 +157,5 @@ def _read(file: Path, model: type[Kind], known: Mapping[str, str], mistakes: lis
     except ValidationError as error:
         for each in error.errors():
             path = ".".join(str(part) for part in each["loc"])
-            mistakes.append(Mistake(str(file), 0, 0, path, each["msg"]))
+            mistakes.append(Mistake(str(file), 0, 0, path, each["msg"].removeprefix("Value error, ")))
         return None

@@ -27,6 +27,7 @@ PROXY = "rds/proxy:Proxy"
 CACHE = "elasticache/replicationGroup:ReplicationGroup"
 BROKER = "mq/broker:Broker"
 CLUSTER = "eks/cluster:Cluster"
+ADDON = "eks/addon:Addon"
 TEMPLATE = "ec2/launchTemplate:LaunchTemplate"
 NODES = "eks/nodeGroup:NodeGroup"
 LOGS = "opensearch/domain:Domain"
@@ -92,6 +93,12 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
         unset(CLUSTER, "accessConfig"),
         unset(CLUSTER, "accessConfig.bootstrapClusterCreatorAdminPermissions"),
     ),
+    "cluster-enforces-network-policies": (
+        without(ADDON, CLUSTER, "vpc-cni"),
+        unset(ADDON, "configurationValues", "vpc-cni"),
+        put(ADDON, "configurationValues", "{}", "vpc-cni"),
+        put(ADDON, "configurationValues", '{"enableNetworkPolicy": "false"}', "vpc-cni"),
+    ),
     "metadata-wants-a-token": (
         unset(TEMPLATE, "metadataOptions"),
         put(TEMPLATE, "metadataOptions.httpTokens", "optional"),
@@ -106,7 +113,7 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
     "cluster-versions-are-pinned": (
         unset(CLUSTER, "version"),
         unset(NODES, "version"),
-        unset("eks/addon:Addon", "addonVersion"),
+        unset(ADDON, "addonVersion"),
     ),
     "data-at-rest-is-encrypted": (
         unset(DATABASE, "storageEncrypted"),

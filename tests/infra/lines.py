@@ -57,6 +57,9 @@ LINES: dict[str, Line] = {
     "keys-rotate": Line(KEYS, "            enable_key_rotation=True,\n", "", "key-"),
     "keys-are-not-lost": Line(KEYS, "DELETION_DAYS = 30", "DELETION_DAYS = 7", "key-"),
     "keys-have-a-class": Line(KEYS, "            policy=build_key_policy(place, data),\n", "", "key-"),
+    "cluster-enforces-network-policies": Line(
+        CLUSTER, '{"vpc-cni": {"enableNetworkPolicy": "true"}}', "{}", "addon-vpc-cni"
+    ),
     "cluster-api-is-private": Line(CLUSTER, '                "endpoint_public_access": False,\n', "", "-cluster"),
     "cluster-secrets-are-encrypted": Line(CLUSTER, '"resources": ["secrets"]', '"resources": []', "-cluster"),
     "cluster-is-logged": Line(CLUSTER, '"authenticator", ', "", "-cluster"),

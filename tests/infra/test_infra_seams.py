@@ -14,7 +14,9 @@ from local.cluster.logins import build_logins
 from local.engine.recording import Recorded, read_stack, record
 
 from herold.ledger.logins import check_login
+from herold_delivery.declared import Cluster, Relay, read_clusters
 from herold_infra.aws.logins import plan_logins
+from herold_infra.aws.outside import build_outside
 from herold_infra.aws.settings import StackSettings
 from herold_infra.aws.vault import path_of
 from herold_policies.graph import Graph, Node
@@ -22,6 +24,9 @@ from herold_policies.graph import Graph, Node
 SECRETS = CHECKOUT / "gitops" / "infrastructure" / "secrets"
 SECRET = "secretsmanager/secret:Secret"
 VERSION = "secretsmanager/secretVersion:SecretVersion"
+GROUP = "rds/subnetGroup:SubnetGroup"
+SUBNET = "ec2/subnet:Subnet"
+DOOR = "ec2/vpcEndpoint:VpcEndpoint"
 PAGE = CHECKOUT / "docs" / "reference" / "infrastructure.md"
 HOW_TO = CHECKOUT / "docs" / "how-to" / "secrets-of-a-cloud.md"
 ACTIVE, STANDBY = "eu-central-1", "eu-west-1"
@@ -83,9 +88,68 @@ def test_the_name_says_of_which_namespace_and_secret_it_is() -> None:
 
 def test_git_reads_in_the_region_where_campaigns_run(prod: Recorded, staging: Recorded) -> None:
     stores = [item for item in yaml.safe_load_all((SECRETS / "stores.yaml").read_text()) if item]
-    assert {store["spec"]["provider"]["aws"]["region"] for store in stores} == {ACTIVE}
+    read = {store["spec"]["provider"]["aws"]["region"] for store in stores}
     for stack in (prod, staging):
-        assert {node.get("region") for node in of_pods(stack.graph).values()} == {ACTIVE}
+        made = {node.get("region") for node in of_pods(stack.graph).values()}
+        assert read == made, f"{SECRETS.relative_to(CHECKOUT)}/stores.yaml reads in {read}, secrets are in {made}"
+
+
+def ranges_behind(graph: Graph, kind: str, name: str, prop: str) -> list[str]:
+    """The ranges of the subnets that a resource stands in."""
+    (node,) = [node for node in graph.of(kind) if node.name == name]
+    return [subnet.get("cidrBlock") for subnet in graph.behind(node, prop) if subnet.kind == f"aws:{SUBNET}"]
+
+
+def in_git(environment: str) -> Cluster:
+    (cluster,) = [
+        cluster for cluster in read_clusters(CHECKOUT / "gitops/clusters") if cluster.environment == environment
+    ]
+    return cluster
+
+
+@pytest.mark.parametrize("environment", ["prod", "staging"])
+def test_what_is_no_pod_stands_in_git_where_the_stack_puts_it(environment: str) -> None:
+    stack = f"aws-{environment}"
+    settings = StackSettings.model_validate(read_stack(stack))
+    (made,) = [build_outside(region) for region in settings.regions if region.role == "active"]
+    where, outside = f"gitops/clusters/{environment}/cluster.yaml", in_git(environment).outside
+    told = f"pulumi/stacks/Pulumi.{stack}.yaml and {where} differ; by the stack {where} says:\n" + yaml.safe_dump(
+        {"outside": made}, sort_keys=False, width=120
+    )
+    assert outside.ledger, told
+    assert outside.scrapers, told
+    assert outside.ledger.model_dump(mode="json") == made["ledger"], told
+    assert outside.scrapers.model_dump(mode="json") == made["scrapers"], told
+    # A provider of people's choice may stand beside the stack's own.
+    assert {Relay.model_validate(relay) for relay in made["relays"]} <= set(outside.relays), told
+
+
+@pytest.mark.parametrize("stack", ["prod", "staging"])
+def test_what_a_stack_tells_of_its_ranges_is_where_it_puts_things(stack: str, request: pytest.FixtureRequest) -> None:
+    graph = request.getfixturevalue(stack).graph
+    settings = StackSettings.model_validate(read_stack(f"aws-{stack}"))
+    for region in settings.regions:
+        told = build_outside(region)
+        name = region.name
+        kind, prop = ("rds/proxy:Proxy", "vpcSubnetIds") if region.role == "active" else (GROUP, "subnetIds")
+        assert sorted(ranges_behind(graph, kind, f"{name}-ledger", prop)) == sorted(told["ledger"]["ranges"])
+        scrapers = ranges_behind(graph, "amp/scraper:Scraper", f"{name}-metrics", "source")
+        assert sorted(scrapers) == sorted(told["scrapers"]["ranges"])
+        doors = [node for node in graph.of(DOOR) if node.get("serviceName") == f"com.amazonaws.{name}.email-smtp"]
+        assert len(doors) == len(told["relays"]) == (1 if region.role == "active" else 0)
+        for door, relay in zip(doors, told["relays"], strict=True):
+            assert door.get("privateDnsEnabled") is True, "its name would lead to the internet"
+            assert sorted(ranges_behind(graph, DOOR, door.name, "subnetIds")) == sorted(relay["ranges"])
+            (group,) = graph.behind(door, "securityGroupIds")
+            rules = graph.pointing("vpc/securityGroupIngressRule:SecurityGroupIngressRule", "securityGroupId", group)
+            assert [rule.get("fromPort") for rule in rules] == relay["ports"]
+
+
+def test_another_network_in_the_settings_is_another_fact() -> None:
+    raw = read_stack("aws-staging")
+    raw["regions"][0]["network"]["cidr"] = "10.51.0.0/16"
+    (region,) = StackSettings.model_validate(raw).regions
+    assert build_outside(region)["ledger"]["ranges"][0] == "10.51.4.0/24"
 
 
 def rights_of(graph: Graph, name: str) -> list[dict[str, Any]]:
@@ -204,7 +268,7 @@ def test_what_the_page_counts_for_the_bill_is_what_the_stacks_have(prod: Recorde
     page = PAGE.read_text()
     for recorded in (prod, staging):
         graph = recorded.graph
-        doors = [node for node in graph.of("ec2/vpcEndpoint:VpcEndpoint") if node.get("vpcEndpointType") == "Interface"]
+        doors = [node for node in graph.of(DOOR) if node.get("vpcEndpointType") == "Interface"]
         zones = sum(len(node.get("subnetIds")) for node in doors)
         assert f"{len(doors)} in three zones each: {zones};" in page
         (broker,) = graph.of("mq/broker:Broker")

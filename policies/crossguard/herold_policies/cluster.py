@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from herold_policies.graph import Graph
 from herold_policies.rule import Violation, cis, fsbp, gdpr, pci, rule
 
 CLUSTER = "eks/cluster:Cluster"
+ADDON = "eks/addon:Addon"
 TEMPLATE = "ec2/launchTemplate:LaunchTemplate"
 LOGS = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 
@@ -56,6 +58,28 @@ def cluster_access_is_declared(graph: Graph) -> Iterator[Violation]:
             yield Violation(cluster, "must say accessConfig.bootstrapClusterCreatorAdminPermissions: false")
 
 
+@rule("A cluster's network enforces who may talk to whom", pci("1.3.1"), pci("1.3.2"), kinds=(CLUSTER, ADDON))
+def cluster_enforces_network_policies(graph: Graph) -> Iterator[Violation]:
+    """A network that takes network policies and lets everything through, as AWS's does by default."""
+    for cluster in graph.of(CLUSTER):
+        addons = [
+            addon for addon in graph.pointing(ADDON, "clusterName", cluster) if addon.get("addonName") == "vpc-cni"
+        ]
+        if not addons:
+            yield Violation(cluster, "must have the add-on vpc-cni, with enableNetworkPolicy")
+        for addon in addons:
+            if not _enforces(addon.get("configurationValues")):
+                yield Violation(addon, 'must say configurationValues: {"enableNetworkPolicy": "true"}')
+
+
+def _enforces(text: object) -> bool:
+    try:
+        values = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return False
+    return isinstance(values, dict) and values.get("enableNetworkPolicy") in ("true", True)
+
+
 @rule(
     "Instances give their identity only to who asks with a token, from the instance itself (IMDSv2)",
     pci("2.2.6"),
@@ -102,13 +126,13 @@ def disks_are_encrypted(graph: Graph) -> Iterator[Violation]:
     "What runs in a cluster is pinned, and changes with a commit",
     pci("2.2.1"),
     pci("6.5.1"),
-    kinds=(CLUSTER, "eks/addon:Addon", "eks/nodeGroup:NodeGroup"),
+    kinds=(CLUSTER, ADDON, "eks/nodeGroup:NodeGroup"),
 )
 def cluster_versions_are_pinned(graph: Graph) -> Iterator[Violation]:
     """A version that AWS would choose on the day."""
     for node in graph.of(CLUSTER, "eks/nodeGroup:NodeGroup"):
         if node.get("version") is None:
             yield Violation(node, "must say its version")
-    for addon in graph.of("eks/addon:Addon"):
+    for addon in graph.of(ADDON):
         if addon.get("addonVersion") is None:
             yield Violation(addon, "must say its addonVersion")

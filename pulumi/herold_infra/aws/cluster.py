@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pulumi
@@ -23,6 +24,9 @@ ADDON_IDENTITIES = {
     "vpc-cni": ("aws-node", "AmazonEKS_CNI_Policy"),
     "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "service-role/AmazonEBSCSIDriverPolicy"),
 }
+# Without it network policies are accepted and enforced by nobody:
+# https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html. The chart wants the word as text.
+ADDON_SETTINGS = {"vpc-cni": {"enableNetworkPolicy": "true"}}
 # They must be there before the first node, or it never becomes ready.
 BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
 
@@ -159,6 +163,7 @@ class Cluster(Component):
             cluster_name=self.name,
             addon_name=addon,
             addon_version=self._settings.addons[addon],
+            configuration_values=json.dumps(ADDON_SETTINGS[addon]) if addon in ADDON_SETTINGS else None,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="PRESERVE",
             pod_identity_associations=identities,

@@ -1,15 +1,17 @@
-"""Mail by SES, and what becomes of it: bounces and complaints come back by a queue, so that none is missed."""
+"""Mail by SES and the way to it; bounces and complaints come back by a queue, so that none is missed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import route53, sesv2
+from pulumi_aws import ec2, route53, sesv2
 from pydantic import Field
 
+from herold_infra.aws.firewall import Peer, make_group
 from herold_infra.aws.keys import Keys
-from herold_infra.aws.place import Data, Place
+from herold_infra.aws.network import Network
+from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.aws.topic import Inbox, make_inbox
 from herold_infra.component import Component
 from herold_infra.settings import Settings
@@ -19,6 +21,8 @@ SETS = ("marketing", "transactional")
 EVENTS = ("BOUNCE", "COMPLAINT", "DELIVERY", "REJECT", "DELIVERY_DELAY", "SUBSCRIPTION")
 TTL = 3600
 DKIM_TOKENS = 3
+# Submission with STARTTLS. EC2 throttles port 25.
+PORT = 587
 
 
 class MailSettings(Settings):
@@ -31,11 +35,13 @@ class MailSettings(Settings):
 
 @dataclass(frozen=True)
 class MailArgs:
-    """What mail is made from."""
+    """What mail is made from. `senders`: the security group of what may send."""
 
     place: Place
     settings: MailSettings
+    network: Network
     keys: Keys
+    senders: pulumi.Output[str]
 
 
 class Mail(Component):
@@ -47,6 +53,7 @@ class Mail(Component):
         inbox = make_inbox(self, args.place, "mail-events", Data.PERSONAL, args.keys.personal, "ses.amazonaws.com")
         self.configuration_sets = {name: self._make_set(name, inbox) for name in SETS}
         self._make_identity(self.configuration_sets["marketing"])
+        self._make_relay(args.network, args.senders)
         self.queue_url, self.queue_arn = inbox.queue_url, inbox.queue_arn
         self.register_outputs({"queueUrl": self.queue_url, "queueArn": self.queue_arn})
 
@@ -107,6 +114,31 @@ class Mail(Component):
         policy = f"v=DMARC1; p=reject; adkim=s; aspf=r; rua=mailto:{settings.reports}"
         self._make_record("dmarc", f"_dmarc.{settings.domain}", "TXT", policy)
 
+    def _make_relay(self, network: Network, senders: pulumi.Output[str]) -> None:
+        """SES' SMTP endpoint at private addresses of the application zone, under the name that it has everywhere.
+
+        By it mail needs no way to the internet, and a network policy can name where the relay is. SES has no policies
+        for its endpoints, and not every availability zone of every region has the endpoint:
+        https://docs.aws.amazon.com/ses/latest/dg/send-email-set-up-vpc-endpoints.html.
+        """
+        place = self._place
+        group = make_group(
+            self, place, "relay", "Takes mail from senders only", network.vpc_id, Zone.APPLICATION, Data.PERSONAL
+        )
+        group.let_in("from-senders", Peer(group=senders), PORT)
+        ec2.VpcEndpoint(
+            place.logical("relay"),
+            region=place.region,
+            vpc_id=network.vpc_id,
+            service_name=f"com.amazonaws.{place.region}.email-smtp",
+            vpc_endpoint_type="Interface",
+            subnet_ids=list(network.application),
+            security_group_ids=[group.id],
+            private_dns_enabled=True,
+            tags=place.tags("relay", Data.PERSONAL, Zone.APPLICATION),
+            opts=self.inside(),
+        )
+
     def _make_record(self, thing: str, name: pulumi.Input[str], kind: str, value: pulumi.Input[str]) -> None:
         route53.Record(
             self._place.logical(f"mail-{thing}"),
@@ -117,6 +149,11 @@ class Mail(Component):
             ttl=TTL,
             opts=self.inside(),
         )
+
+
+def relay_host(region: str) -> str:
+    """The name of SES' SMTP endpoint: in the network it is resolved to private addresses."""
+    return f"email-smtp.{region}.amazonaws.com"
 
 
 def _token(identity: sesv2.EmailIdentity, number: int) -> pulumi.Output[str]:

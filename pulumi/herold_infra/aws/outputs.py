@@ -21,6 +21,7 @@ from herold_infra.aws.logins import DATABASE
 from herold_infra.aws.logins import PORT as LEDGER_PORT
 from herold_infra.aws.metrics import Metrics
 from herold_infra.aws.network import Network
+from herold_infra.aws.outside import build_outside
 from herold_infra.aws.queue import Queue
 from herold_infra.aws.settings import RegionSettings
 from herold_infra.aws.vpn import Vpn
@@ -69,6 +70,7 @@ def build_outputs(region: Region) -> Mapping[str, Any]:
         "metrics": {"endpoint": region.metrics.endpoint},
         "secrets": list(region.workloads.secrets),
         "roles": roles,
+        "outside": build_outside(region.settings),
     }
     if region.cache:
         outputs["cache"] = {"endpoint": region.cache.endpoint, "port": CACHE_PORT, "user": region.cache.user}

@@ -94,7 +94,7 @@ class Stack:
         if active:
             Spending(SpendingArgs(place, self._settings.spending, alarms), self._opts)
         if region.mail:
-            Mail(MailArgs(place, region.mail, keys), self._opts)
+            Mail(MailArgs(place, region.mail, network, keys, cluster.group_id), self._opts)
         if region.sms:
             Sms(SmsArgs(place, region.sms), self._opts)
         workloads = Workloads(WorkloadsArgs(shelf, cluster, brands, active), self._opts)
