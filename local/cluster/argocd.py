@@ -13,11 +13,14 @@ from typing import Any
 import yaml
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CHECKOUT
-from local.cluster.ours import Item
+from local.cluster.ours import Item, to_list
+from local.engine.stack_file import write_whole
 
 NAMESPACE = "argocd"
 # No single sign-on, no chat, no generated Applications: those parts are not installed.
 BASES = ("application-controller-roles", "application-controller", "repo-server", "server", "redis", "config")
+# The server lists it, and complains where the kind is not known.
+NOT_USED = "ApplicationSet"
 OURS = CHECKOUT / "gitops" / "bootstrap" / "argocd"
 SERVER_NAME = f"argocd-server.{NAMESPACE}.svc.cluster.local"
 PARTS = ("statefulset/argocd-application-controller", "deployment/argocd-repo-server")
@@ -25,8 +28,32 @@ FIRST = ("deployment/argocd-redis", "deployment/argocd-server")
 
 
 def build_crds(module: Path) -> list[Item]:
-    """Argo CD's own kinds."""
-    return [item for file in sorted((module / "manifests" / "crds").glob("*-crd.yaml")) for item in _read(file)]
+    """Argo CD's own kinds, without words for people: they are most of what the engine would carry through each step."""
+    return [slim(item) for file in sorted((module / "manifests" / "crds").glob("*-crd.yaml")) for item in _read(file)]
+
+
+def slim(crd: Item) -> Item:
+    """A kind with bare schemas. Of a generated Application nobody is there to make anything: the kind is all it has."""
+    for version in crd["spec"]["versions"]:
+        schema = version["schema"]
+        if crd["spec"]["names"]["kind"] == NOT_USED:
+            schema["openAPIV3Schema"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        _drop_words(schema["openAPIV3Schema"])
+    return crd
+
+
+def _drop_words(schema: Any) -> None:
+    """Of a schema and those within it, by the places where schemas are: a property may be called `description`."""
+    schema.pop("description", None)
+    inner = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    for each in inner:
+        if isinstance(each, dict):
+            _drop_words(each)
+
+
+def write_manifests(kubectl: Kubectl, module: Path, image: str, file: Path) -> None:
+    """All of it, for `pulumi up`, in a file."""
+    write_whole(file, to_list([*build_crds(module), *build_argo_cd(kubectl, module, image)]))
 
 
 def build_argo_cd(kubectl: Kubectl, module: Path, image: str) -> list[Item]:
@@ -67,4 +94,4 @@ def with_parameters(item: Item, parameters: Mapping[str, str]) -> Item:
 
 
 def _read(file: Path) -> list[Item]:
-    return [item for item in yaml.safe_load_all(file.read_text()) if item]
+    return [item for item in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader) if item]

@@ -5,13 +5,13 @@ Each step looks at what is there: tokens and commits are kept, and a second run 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 from local.cluster import gitserver, images
-from local.cluster.argocd import FIRST, NAMESPACE, PARTS, build_argo_cd, build_crds
+from local.cluster.argocd import FIRST, NAMESPACE, PARTS
 from local.cluster.build import Parts
 from local.cluster.herold import build_shared
 from local.cluster.kubectl import Kubectl
@@ -32,32 +32,30 @@ PATIENCE = 240.0
 SEEN = "argocd.argoproj.io/refresh"
 
 
-def start_argo_cd(layout: Layout, kubectl: Kubectl, parts: Parts, progress: Progress) -> None:
-    """Have a Git server and Argo CD started; nobody waits for them here."""
-    with progress.step("Argo CD and the Git server are brought in"):
-        for image in (parts.git, parts.argo_cd):
-            images.bring_in(layout, image)
-        _declare(layout, kubectl, parts)
+def start_git(layout: Layout, kubectl: Kubectl, parts: Parts, progress: Progress) -> gitserver.Tokens:
+    """Have a Git server started, and the images there of what `pulumi up` makes; nobody waits for it here."""
+    with progress.step("the Git server and Argo CD are brought in"):
+        images.bring_in(layout, parts.git)
+        images.bring_in(layout, parts.argo_cd, also_named=(parts.argo_cd.by_digest,))
+        tokens = gitserver.known_tokens(kubectl)
+        make_volume(layout.volumes / "git")
+        items = gitserver.build_server(parts.git.reference, layout.volumes)
+        apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
+        secrets = gitserver.build_secrets(tokens, _pair(layout, "git"), (layout.pki / "ca.crt").read_text())
+        apply_ours(kubectl, [*secrets, *items])
+        gitserver.store_credentials(layout, tokens)
+    return tokens
 
 
-def _declare(layout: Layout, kubectl: Kubectl, parts: Parts) -> None:
-    authority = (layout.pki / "ca.crt").read_text()
-    tokens = gitserver.known_tokens(kubectl)
-    make_volume(layout.volumes / "git")
-    items = gitserver.build_server(parts.git.reference, layout.volumes)
-    apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
-    apply_ours(kubectl, [*gitserver.build_secrets(tokens, _pair(layout, "git"), authority), *items])
-    gitserver.store_credentials(layout, tokens)
-    crds = build_crds(parts.module)
-    apply_ours(kubectl, crds)
-    access = build_access(_pair(layout, "argocd-server"), authority, tokens)
-    given = {(item["kind"], item["metadata"]["name"]): item for item in access}
-    items = [_merged(item, given) for item in build_argo_cd(kubectl, parts.module, parts.argo_cd.reference)]
-    apply_ours(kubectl, [item for item in items if item["kind"] == "Namespace"])
-    there = {(item["kind"], item["metadata"]["name"]) for item in items}
-    apply_ours(kubectl, [*items, *(item for key, item in given.items() if key not in there)])
-    # Not by `kubectl wait`: it takes a kind without any condition, as one is at first, for an error.
-    wait_until("Argo CD's kinds", lambda: all(_is_established(kubectl, item) for item in crds), seconds=PATIENCE)
+def give_access(layout: Layout, kubectl: Kubectl, tokens: gitserver.Tokens, *, goes_on: Callable[[], None]) -> None:
+    """What Argo CD signs in with, once it has a namespace: its pods wait for it. `goes_on` raises when none comes."""
+
+    def there() -> bool:
+        goes_on()
+        return kubectl.get("namespace", NAMESPACE) is not None
+
+    wait_until("Argo CD's namespace", there, seconds=PATIENCE)
+    apply_ours(kubectl, build_access(_pair(layout, "argocd-server"), (layout.pki / "ca.crt").read_text(), tokens))
 
 
 def deliver(layout: Layout, kubectl: Kubectl, image: Image, progress: Progress) -> None:
@@ -112,18 +110,6 @@ def build_access(certificate: Pair, authority: str, tokens: gitserver.Tokens) ->
             "data": {gitserver.HOST: authority},
         },
     ]
-
-
-def _is_established(kubectl: Kubectl, crd: Item) -> bool:
-    found = kubectl.get("crd", crd["metadata"]["name"]) or {}
-    conditions = found.get("status", {}).get("conditions") or ()
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
-
-
-def _merged(item: Item, given: dict[tuple[str, str], Item]) -> Item:
-    """One owner of each field: what Argo CD's own manifests have empty gets our data."""
-    ours = given.get((item["kind"], item["metadata"]["name"]))
-    return {**item, "data": {**(item.get("data") or {}), **ours["data"]}} if ours else item
 
 
 def _await(kubectl: Kubectl, namespace: str, workloads: Iterable[str]) -> None:

@@ -6,20 +6,24 @@ import datetime as dt
 import json
 import os
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local.cluster import build, host, images, needs, traces
+from local.cluster.argocd import write_manifests
 from local.cluster.components import ETCD_HEALTH, Component, build_components
 from local.cluster.database import OWN
-from local.cluster.delivery import deliver, start_argo_cd
+from local.cluster.delivery import deliver, give_access, start_git
 from local.cluster.dns import resolves
+from local.cluster.gitserver import Tokens
 from local.cluster.herold import build_crds, build_own_namespaces, finish_herold, prepare_herold
 from local.cluster.kubeconfig import build_kubeconfig
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import CONTEXT, DNS_ADDRESS, NODE, Layout
-from local.cluster.ours import to_list
+from local.cluster.ours import Item, to_list
 from local.cluster.pki import KUBECONFIGS, Pair, issue
 from local.cluster.platform import (
     HEROLD_IMAGE,
@@ -38,7 +42,7 @@ from local.cluster.tools import Programs
 from local.cluster.volumes import make_volume
 from local.engine.local import SERVICES, VOLUMES, apply, folder_of
 from local.engine.session import Judged
-from local.engine.tools import Engine, build_engine
+from local.engine.tools import build_engine
 from local.images.archive import Image
 
 from herold.errors import Temporary
@@ -64,23 +68,28 @@ def bring_up(layout: Layout, progress: Progress, *, bare: bool, members: int = 1
         programs = build.build_programs(layout, progress)
         meters = aside.submit(build.build_metrics_server, layout, progress)
         parts = None if bare else aside.submit(build.build_delivery, layout, progress)
-        kubectl = start_node(layout, programs, progress)
+        kubectl = start_node(layout, programs, progress, kinds=[] if bare else build_crds())
         if parts:
-            # Argo CD's to keep. But a quota of a kind counts nothing until half a minute after the kind was declared.
-            kubectl.apply(to_list(build_crds()))
             engine = aside.submit(build_engine, progress)
             # Beside PostgreSQL and its images: each waits for the disk as much as for a processor.
-            delivery = aside.submit(start_argo_cd, layout, kubectl, parts.result(), progress)
+            git = aside.submit(start_git, layout, kubectl, parts.result(), progress)
         layers.result()
-        with progress.step("names resolve"):
-            wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
         if parts:
-            start_platform(layout, kubectl, engine, delivery, progress, members)
+            with progress.step("images of what holds data are brought in"):
+                data = bring_in_data(layout)
+            engine.result()
+            start_platform(layout, kubectl, Foundation(parts.result(), git.result(), data, members), progress)
+        else:
+            await_names(layout, progress)
         start_metrics(layout, kubectl, meters.result())
 
 
-def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubectl:
-    """From nothing to a node that is Ready, and a name server that is about to answer."""
+def start_node(layout: Layout, programs: Programs, progress: Progress, *, kinds: Sequence[Item] = ()) -> Kubectl:
+    """From nothing to a node that is Ready, and a name server that is about to answer.
+
+    `kinds` are there before the controllers: these look half a minute later what else there is, and a quota that was
+    made in between counts the new kind only after five minutes, and lets nobody make one until then.
+    """
     began = dt.datetime.now(dt.UTC)
     with progress.step("machine: sysctls, bridge, control groups"):
         _prepare_host(layout)
@@ -106,6 +115,10 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
         images.bring_in(layout, coredns)
         _await(layout, components["kube-apiserver"], kubectl.ready)
     kubectl.apply(build_manifest("node", {}))
+    if kinds:
+        # Argo CD's to keep, from here on.
+        kubectl.apply(to_list(kinds))
+        wait_until("the kinds are served", lambda: _are_served(kubectl, kinds), seconds=PATIENCE)
     start(layout, components["enforcer"])
     with progress.step("node is Ready"):
         for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
@@ -117,45 +130,78 @@ def start_node(layout: Layout, programs: Programs, progress: Progress) -> Kubect
     return kubectl
 
 
-def start_platform(
-    layout: Layout,
-    kubectl: Kubectl,
-    engine: Future[Engine],
-    delivery: Future[None],
-    progress: Progress,
-    members: int,
-) -> None:
-    """What holds data by `pulumi up`; a relay that keeps everything; Herold by way of Git; until Herold works."""
-    with progress.step("images are brought in"):
-        herold = build.build_herold_image(layout)
-        images.bring_in(layout, herold, also_named=(HEROLD_IMAGE, herold.by_digest))
-        data = build.build_data_images(layout)
-        for image in data.values():
-            images.bring_in(layout, image, also_named=(image.by_digest,))
-    for name in ("sink", *VOLUMES):
+@dataclass(frozen=True)
+class Foundation:
+    """What `pulumi up` stands on: what was built and brought in; the Git server's tokens; images of data by name."""
+
+    parts: build.Parts
+    tokens: Tokens
+    data: Mapping[str, str]
+    members: int
+
+    def stack(self, layout: Layout, kubectl: Kubectl, progress: Progress) -> Judged:
+        """`pulumi up` of `local-test`. Raises NotApplied."""
+        manifests = layout.config / "argo-cd.json"
+        write_manifests(kubectl, self.parts.module, self.parts.argo_cd.by_digest, manifests)
+        over: dict[str, Any] = {service: {"members": self.members} for service in SERVICES}
+        over["argo_cd"] = {"manifests": str(manifests)}
+        return apply(layout, layout.kubeconfig, self.data, progress, over)
+
+
+def bring_in_data(layout: Layout) -> dict[str, str]:
+    """The images of what holds data, each by its digest, and a folder for each volume."""
+    data = build.build_data_images(layout)
+    for image in data.values():
+        images.bring_in(layout, image, also_named=(image.by_digest,))
+    for name in VOLUMES:
         make_volume(layout.volumes / name)
-    authority = (layout.pki / "ca.crt").read_text()
-    relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
-    engine.result()
-    over = {service: {"members": members} for service in SERVICES}
-    references = {name: image.by_digest for name, image in data.items()}
-    with ThreadPoolExecutor(max_workers=1) as beside:
+    return {name: image.by_digest for name, image in data.items()}
+
+
+def await_names(layout: Layout, progress: Progress) -> None:
+    """Until CoreDNS answers."""
+    with progress.step("names resolve"):
+        wait_until("CoreDNS answers", lambda: _names_resolve(layout), seconds=PATIENCE)
+
+
+def start_platform(layout: Layout, kubectl: Kubectl, foundation: Foundation, progress: Progress) -> None:
+    """By `pulumi up` what holds data, and Argo CD; a relay that keeps everything; by Git Herold, until it works."""
+    with ThreadPoolExecutor(max_workers=2) as beside:
         new = not folder_of(layout).exists()
-        stack = beside.submit(apply, layout, layout.kubeconfig, references, progress, over)
+        stack = beside.submit(foundation.stack, layout, kubectl, progress)
+        access = beside.submit(give_access, layout, kubectl, foundation.tokens, goes_on=lambda: _raise_of(stack))
+        with progress.step("image of Herold is brought in"):
+            herold = build.build_herold_image(layout)
+            images.bring_in(layout, herold, also_named=(HEROLD_IMAGE, herold.by_digest))
+        make_volume(layout.volumes / "sink")
         kubectl.apply(build_manifest("volumes", {}, volumes=layout.volumes))
+        relay = Pair((layout.pki / "relay.crt").read_bytes(), (layout.pki / "relay.key").read_bytes())
+        install_relay(kubectl, build_relay(herold.reference), relay)
+        await_names(layout, progress)
         with progress.step("PostgreSQL and the relay answer"):
-            install_relay(kubectl, build_relay(herold.reference), relay)
             if not new:
                 # Members may roll, and while one hands over to another nobody takes logins.
                 stack.result()
             # Of a new one only PostgreSQL is waited for: nothing of Herold's asks the others yet.
             await_platform(kubectl, OWN, goes_on=lambda: _raise_of(stack))
+        authority = (layout.pki / "ca.crt").read_text()
         logins = prepare_herold(kubectl, build_own_namespaces(), authority, OWN, progress)
-        delivery.result()
+        access.result()
         deliver(layout, kubectl, herold, progress)
-        with progress.step("what holds data is as it is declared"):
+        with progress.step("all of the stack is as it is declared"):
             stack.result()
         finish_herold(kubectl, logins, OWN, progress)
+
+
+def _are_served(kubectl: Kubectl, kinds: Iterable[Item]) -> bool:
+    found = (kubectl.get("crd") or {}).get("items", ())
+    served = {
+        crd["metadata"]["name"]
+        for crd in found
+        for each in crd.get("status", {}).get("conditions") or ()
+        if each["type"] == "Established" and each["status"] == "True"
+    }
+    return {kind["metadata"]["name"] for kind in kinds} <= served
 
 
 def _raise_of(work: Future[Judged]) -> None:

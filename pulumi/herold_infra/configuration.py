@@ -37,10 +37,9 @@ def declare_stack() -> None:
     """Declare the stack that runs. Raises pulumi.RunError, without a traceback, naming all mistakes."""
     source = f"pulumi/stacks/Pulumi.{pulumi.get_stack()}.yaml"
     try:
-        settings = read(pulumi.Config().get_object("stack"), source)
+        declare(read(pulumi.Config().get_object("stack"), source))
     except SettingsRefused as error:
         raise pulumi.RunError(str(error)) from None
-    declare(settings)
 
 
 def declare(settings: Settings) -> dict[str, Any]:

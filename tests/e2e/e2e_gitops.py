@@ -6,6 +6,7 @@ make e2e
 from __future__ import annotations
 
 import dataclasses
+import json
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import yaml
 from local.cluster.argocd import NAMESPACE
 from local.cluster.gitserver import BRANCH, PUSH_URL, READER, git
 from local.cluster.kubectl import Kubectl
-from local.cluster.layout import GIT_NAMESPACE, here
+from local.cluster.layout import GIT_NAMESPACE, PLATFORM_NAMESPACE, here
 from local.cluster.progress import wait_until
 from local.cluster.secret import known_value
 from local.command import CommandFailed
@@ -386,3 +387,26 @@ def test_no_token_is_in_what_the_pods_say(kubectl: Kubectl, delivery: Delivery) 
     assert said
     assert [token for token in tokens if token and token in said] == []
     assert here().git_credentials.stat().st_mode & 0o077 == 0
+
+
+def test_the_password_of_argo_cd_s_cache_is_in_files_and_nowhere_else(kubectl: Kubectl) -> None:
+    password = known_value(kubectl, NAMESPACE, "argocd-redis", "auth")
+    pods = kubectl.get("pods", "-n", NAMESPACE)
+    assert password
+    assert pods
+    assert "secretKeyRef" not in json.dumps(pods)
+    redis = ("exec", "-n", NAMESPACE, "deploy/argocd-redis", "--")
+    assert password not in kubectl(*redis, "cat", "/proc/1/cmdline", "/proc/1/environ")
+    assert "NOAUTH" in kubectl(*redis, "redis-cli", "dbsize")
+
+
+def test_argo_cd_s_own_cluster_says_where_what_holds_data_is(kubectl: Kubectl) -> None:
+    cluster = kubectl.get("secret", "in-cluster", "-n", NAMESPACE)
+    assert cluster
+    facts = cluster["metadata"]["annotations"]
+    url = known_value(kubectl, PLATFORM_NAMESPACE, "herold-database-operator", "url")
+    assert url
+    assert f"@{facts['herold.dev/ledger']}/" in url
+    for name in ("ledger", "cache", "queue"):
+        service, namespace = facts[f"herold.dev/{name}"].split(".")[:2]
+        assert kubectl.get("service", service, "-n", namespace)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from local.cluster.argocd import with_image
+from local.cluster.argocd import slim, with_image
 from local.cluster.delivery import ENVIRONMENT, build_own_files, is_synced
 from local.cluster.gitserver import (
     APPROVALS,
@@ -103,6 +103,19 @@ def test_every_container_has_the_image_that_the_node_has() -> None:
     item = {"kind": "Deployment", "spec": {"template": {"spec": pod}}}
     spec = with_image(item, "localhost/a:1")["spec"]["template"]["spec"]
     assert [each["image"] for each in (*spec["containers"], *spec["initContainers"])] == ["localhost/a:1"] * 2
+
+
+def test_argo_cd_s_kinds_keep_every_property_and_lose_the_words_about_it() -> None:
+    inner = {"description": {"type": "string", "description": "words"}, "list": {"items": {"description": "more"}}}
+    schema = {"type": "object", "description": "words", "properties": inner, "required": ["list"]}
+    names = {"kind": "Application"}
+    crd = {"spec": {"names": names, "versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}}]}}
+    bare = {
+        "type": "object",
+        "properties": {"description": {"type": "string"}, "list": {"items": {}}},
+        "required": ["list"],
+    }
+    assert slim(crd)["spec"]["versions"][0]["schema"]["openAPIV3Schema"] == bare
 
 
 @pytest.mark.parametrize("tool", DELIVERY_TOOLS, ids=lambda tool: tool.module)

@@ -41,6 +41,12 @@ class PostgresSettings(MemberSettings):
     )
 
 
+class ArgoCdSettings(Settings):
+    """`manifests`: a file on the machine where the program runs, rendered by whoever has Argo CD's own project."""
+
+    manifests: str = Field(pattern=r"^/")
+
+
 class StackSettings(Settings):
     """What `herold:stack` of a stack's file must say. `context`: the kubeconfig's; no other is touched."""
 
@@ -53,3 +59,4 @@ class StackSettings(Settings):
     postgres: PostgresSettings
     redis: MemberSettings
     rabbitmq: MemberSettings
+    argo_cd: ArgoCdSettings | None = None

@@ -1,12 +1,14 @@
-"""A stack inside a Kubernetes cluster: the namespace of what holds data, and what stands in it."""
+"""A stack inside a Kubernetes cluster: the namespace of what holds data and what stands in it, and Argo CD."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from herold_infra.kubernetes.argo_cd import NAMESPACE, ArgoCd, ArgoCdArgs, read_manifests
 from herold_infra.kubernetes.component import Place
 from herold_infra.kubernetes.data_namespace import DataNamespace, DataNamespaceArgs
 from herold_infra.kubernetes.pods import Client, Volumes
@@ -28,6 +30,8 @@ class Stack:
     """Declares all resources of a stack. `outputs`: what it exports, by name; of secrets only where they are."""
 
     def __init__(self, settings: StackSettings) -> None:
+        # Before anything is made: it may be no file of manifests.
+        manifests = read_manifests(Path(settings.argo_cd.manifests)) if settings.argo_cd else ()
         # The context is written down, so that a kubeconfig of another cluster changes nothing there.
         provider = kubernetes.Provider("kubernetes", context=settings.context)
         opts = pulumi.ResourceOptions(providers={"kubernetes": provider})
@@ -45,14 +49,21 @@ class Stack:
             members=settings.postgres.members,
             restore_until=settings.postgres.restore_until,
         )
-        Postgres(postgres, after=after, opts=opts)
+        ledger = Postgres(postgres, after=after, opts=opts)
         # Nothing of Herold's asks them yet, so nobody may.
         redis = RedisArgs(place, images.redis, secrets["redis"], (), volumes, members=settings.redis.members)
-        Redis(redis, after=after, opts=opts)
+        cache = Redis(redis, after=after, opts=opts)
         rabbitmq = RabbitmqArgs(
             place, images.rabbitmq, secrets["rabbitmq"], (), volumes, members=settings.rabbitmq.members
         )
-        Rabbitmq(rabbitmq, after=after, opts=opts)
+        queue = Rabbitmq(rabbitmq, after=after, opts=opts)
+        if manifests:
+            facts = {
+                "ledger": f"{ledger.host}:{ledger.port}",
+                "cache": f"{cache.host}:{cache.port}",
+                "queue": f"{queue.host}:{queue.port}",
+            }
+            ArgoCd(ArgoCdArgs(Place(settings.environment, NAMESPACE), manifests, facts), opts)
         self.outputs: dict[str, Any] = {
             "environment": settings.environment,
             "namespace": place.namespace,
