@@ -173,7 +173,8 @@ def test_an_overlay_that_leaves_its_patches_out_or_takes_some_that_are_not_there
     edit(checkout / "gitops/clusters/staging/cluster.yaml", lambda content: content.pop("outside"))
     assert main(["--check", "--root", str(checkout)]) == InvalidInput.exit_code
     said = capsys.readouterr().err
-    assert said.startswith("2 mistakes")
+    assert said.startswith("3 mistakes")
+    assert "shared/sender.yaml:" in said, "what sends in staging has no relay any more"
     assert "overlays/prod/kustomization.yaml: patches: outside.yaml is left out" in said
     assert "overlays/staging/kustomization.yaml: patches: there is no outside.yaml" in said
 

@@ -14,6 +14,8 @@ from local.cluster.logins import build_logins
 from local.engine.recording import Recorded, read_stack, record
 
 from herold.ledger.logins import check_login
+from herold.resources.catalogue import load
+from herold.resources.sender import SenderProfile
 from herold_delivery.declared import Cluster, Relay, read_clusters
 from herold_infra.aws.logins import plan_logins
 from herold_infra.aws.outside import build_outside
@@ -143,6 +145,29 @@ def test_what_a_stack_tells_of_its_ranges_is_where_it_puts_things(stack: str, re
             (group,) = graph.behind(door, "securityGroupIds")
             rules = graph.pointing("vpc/securityGroupIngressRule:SecurityGroupIngressRule", "securityGroupId", group)
             assert [rule.get("fromPort") for rule in rules] == relay["ports"]
+
+
+@pytest.mark.parametrize("environment", ["prod", "staging"])
+def test_the_senders_of_a_cloud_send_as_whom_the_stack_has_proven_by_its_relay(
+    environment: str, request: pytest.FixtureRequest
+) -> None:
+    graph = request.getfixturevalue(environment).graph
+    (identity,) = graph.of("sesv2/emailIdentity:EmailIdentity")
+    (from_,) = graph.of("sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes")
+    domain = identity.get("emailIdentity")
+    shared = load([CHECKOUT / "gitops/campaigns" / environment / "shared"], shared_namespace="campaigns-shared")
+    senders = [each.spec for each in shared.resources.values() if isinstance(each, SenderProfile)]
+    assert senders
+    relays = {(relay.host, port) for relay in in_git(environment).outside.relays for port in relay.ports}
+    for sender in senders:
+        assert sender.from_.address.endswith(f"@{domain}")
+        assert {key.domain for key in sender.dkim} == {domain}
+        assert sender.return_path_domain == from_.get("mailFromDomain")
+        assert (sender.route.host, sender.route.port) in relays
+        assert sender.route.message_id == "Replaced", "SES writes its own Message-ID"
+        assert sender.route.credentials_ref
+        read = [sender.route.credentials_ref, *(key.key_ref for key in sender.dkim)]
+        assert {f"herold/senders/{each.name}" for each in read} <= set(named_in_git())
 
 
 def test_another_network_in_the_settings_is_another_fact() -> None:

@@ -42,6 +42,8 @@ class Workloads(Component):
             for brand in args.brands:
                 # Its public half stands in DNS under a selector that people choose, so people put it in.
                 make_secret(self, args.shelf, dkim_path(brand), f"Signs the mail of {brand}")
+                # SES' passwords for SMTP come of a user's access key, which people make and replace.
+                make_secret(self, args.shelf, relay_path(brand), f"The login of {brand} at the relay")
         rights = build_reading(place, *self.secrets)
         self.reader_role_arn = make_pod_role(self, place, args.cluster, READER, "external-secrets", *rights)
         self.register_outputs({"readerRoleArn": self.reader_role_arn})
@@ -65,7 +67,12 @@ def dkim_path(brand: str) -> str:
     return path_of(SENDERS, f"{brand}-dkim")
 
 
+def relay_path(brand: str) -> str:
+    """A brand's login at the relay (`username`, `password`)."""
+    return path_of(SENDERS, f"{brand}-relay")
+
+
 def plan_secrets(brands: tuple[str, ...]) -> tuple[str, ...]:
     """All that pods read, in order."""
     logins = (login.path for login in plan_logins(brands))
-    return tuple(sorted((*logins, *key_paths(), *map(dkim_path, brands))))
+    return tuple(sorted((*logins, *key_paths(), *map(dkim_path, brands), *map(relay_path, brands))))
