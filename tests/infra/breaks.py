@@ -177,6 +177,7 @@ BREAKS: dict[str, tuple[Edit, ...]] = {
     ),
     "content-is-not-logged": (
         unset(PARAMETERS, "parameters"),
+        put(PARAMETERS, "parameters", [{"name": "log_statement", "value": "none"}]),
         unset(PROXY, "debugLogging"),
         put(CACHE, "logDeliveryConfigurations[0].logType", "slow-log"),
         put(LOGS, "logPublishingOptions[0].logType", "SEARCH_SLOW_LOGS"),

@@ -78,7 +78,7 @@ LINES: dict[str, Line] = {
         "herold_infra/aws/worldwide.py", "            deletion_protection=True,\n", "", "worldwide-ledger"
     ),
     "data-survives-a-zone": Line(QUEUE, '"CLUSTER_MULTI_AZ"', '"SINGLE_INSTANCE"', "-queue"),
-    "content-is-not-logged": Line(DATABASE, '"log_statement": "ddl"', '"log_statement": "all"', "1-ledger"),
+    "content-is-not-logged": Line(DATABASE, '    "log_error_verbosity": "terse",\n', "", "1-ledger"),
     "firewall-before-the-edge": Line(
         EDGE, "            resource_arn=balancer.arn,\n", '            resource_arn="arn:aws:other",\n', "1-edge"
     ),

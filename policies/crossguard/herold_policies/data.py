@@ -18,6 +18,13 @@ CACHE = "elasticache/replicationGroup:ReplicationGroup"
 USER = "elasticache/user:User"
 BROKER = "mq/broker:Broker"
 LOGS = "opensearch/domain:Domain"
+# What a database's log must leave out. Unset, failed statements are in it, and the values that an error names.
+SILENT = {
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
 LEAST_DAYS = {"prod": 35, "staging": 7}
 
 
@@ -215,13 +222,12 @@ def data_survives_a_zone(graph: Graph) -> Iterator[Violation]:
     kinds=(PARAMETERS, PROXY, CACHE, LOGS),
 )
 def content_is_not_logged(graph: Graph) -> Iterator[Violation]:
-    """Logs of statements, of slow statements with their values, of keys."""
+    """Logs of statements, of slow and of failed ones, of the values that an error names, of keys."""
     for node in graph.of(PARAMETERS):
         values = _parameters(node)
-        if values.get("log_statement") not in ("none", "ddl"):
-            yield Violation(node, "must set log_statement to none or ddl")
-        if values.get("log_min_duration_statement") != "-1":
-            yield Violation(node, "must set log_min_duration_statement to -1")
+        for name, value in SILENT.items():
+            if values.get(name) != value:
+                yield Violation(node, f"must set {name} to {value}")
     for node in graph.of(PROXY):
         yield from demand(node, debugLogging=False)
     for node in graph.of(CACHE):

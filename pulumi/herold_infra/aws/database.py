@@ -26,14 +26,18 @@ NAME = "herold"
 ADMINISTRATOR = "herold_administrator"
 MONITORING_SECONDS = 60
 INSIGHT_DAYS = 372
-# Who connects and what changes the schema is logged; statements are not, because they hold addresses.
+# Who connects is logged. Statements are not, not even failed ones, nor the values that an error would name: they hold
+# addresses, and changes of a role its password (docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/
+# USER_LogAccess.Concepts.PostgreSQL.Query_Logging.html#USER_LogAccess.Concepts.PostgreSQL.Query_Logging.mitigate-risk).
 PARAMETERS = {
     "rds.force_ssl": "1",
     "ssl_min_protocol_version": "TLSv1.2",
     "log_connections": "1",
     "log_disconnections": "1",
-    "log_statement": "ddl",
+    "log_statement": "none",
     "log_min_duration_statement": "-1",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 

@@ -91,7 +91,8 @@ def _build_parameters() -> dict[str, Any]:
         "max_wal_senders": 10,
         "max_replication_slots": 10,
         "log_line_prefix": "%m [%p] ",
-        # Statements have addresses and names in them.
+        # Statements have addresses and names in them, and so has what an error says of the row.
+        "log_error_verbosity": "terse",
         "log_statement": "none",
         "log_min_error_statement": "panic",
         "log_parameter_max_length": 0,
