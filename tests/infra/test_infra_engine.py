@@ -134,7 +134,7 @@ def _mentions(path: Path, words: str) -> bool:
 
 def _bare_secrets(resource: dict[str, object]) -> bool:
     text = json.dumps({"inputs": resource.get("inputs", {}), "outputs": resource.get("outputs", {})})
-    return any(f'"{word}": "' in text for word in ("password", "secretString", "authToken", "masterPassword"))
+    return any(f'"{word}": "' in text for word in ("password", "result", "secretString", "authToken", "masterPassword"))
 
 
 @pytest.mark.rule

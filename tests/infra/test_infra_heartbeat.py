@@ -17,6 +17,9 @@ class Edge(BaseHTTPRequestHandler):
         if self.path == "/cut":
             self.connection.close()
             return
+        if self.path == "/noise":
+            self.wfile.write(b"not of this protocol\r\n\r\n")
+            return
         self.send_response(int(self.path.strip("/")))
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -40,6 +43,7 @@ def test_only_an_answer_of_200_is_alive(edge: str) -> None:
     assert heartbeat.is_alive(f"{edge}/200")
     assert not heartbeat.is_alive(f"{edge}/503")
     assert not heartbeat.is_alive(f"{edge}/cut")
+    assert not heartbeat.is_alive(f"{edge}/noise")
 
 
 def test_a_server_that_is_not_there_is_not_alive() -> None:

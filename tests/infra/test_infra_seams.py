@@ -12,6 +12,7 @@ import yaml
 from local.cluster.layout import CHECKOUT
 from local.cluster.logins import build_logins
 from local.engine.recording import Recorded, read_stack, record
+from psycopg.conninfo import conninfo_to_dict
 
 from herold.ledger.logins import check_login
 from herold.resources.catalogue import load
@@ -29,6 +30,7 @@ VERSION = "secretsmanager/secretVersion:SecretVersion"
 GROUP = "rds/subnetGroup:SubnetGroup"
 SUBNET = "ec2/subnet:Subnet"
 DOOR = "ec2/vpcEndpoint:VpcEndpoint"
+SECRET_KEYS = {"password", "url", "key"}
 PAGE = CHECKOUT / "docs" / "reference" / "infrastructure.md"
 HOW_TO = CHECKOUT / "docs" / "how-to" / "secrets-of-a-cloud.md"
 ACTIVE, STANDBY = "eu-central-1", "eu-west-1"
@@ -66,7 +68,7 @@ def of_pods(graph: Graph) -> dict[str, Node]:
 
 
 def content_of(graph: Graph, path: str) -> dict[str, str]:
-    secret = of_pods(graph)[path]
+    (secret,) = [node for node in graph.of(SECRET) if node.get("name") == path]
     (version,) = graph.pointing(VERSION, "secretId", secret)
     content = json.loads(version.get("secretString"))
     assert isinstance(content, dict)
@@ -234,9 +236,37 @@ def test_what_a_pod_reads_of_a_login_is_its_url_and_what_the_proxy_reads_is_the_
         assert content["username"] == login.user
         passwords.add(content["password"])
         assert content["url"].startswith(f"postgresql://{login.user}:{content['password']}@")
-        assert "sslmode=verify-full" in content["url"]
+        said = conninfo_to_dict(content["url"])
+        assert said["sslmode"] == "verify-full"
+        # `system` would be a folder of whoever built psycopg's own libpq: in no image, and no certificate holds.
+        assert said["sslrootcert"] == "/etc/ssl/certs/ca-certificates.crt"
+        assert "ca-certificates" in (CHECKOUT / "Containerfile").read_text()
         assert re.fullmatch(r"[A-Za-z0-9_-]{43}", content["password"]), "it would have to be escaped in a URL"
     assert len(passwords) == len(plan_logins(("shop",)))
+
+
+def test_the_rotation_finds_in_the_secret_where_the_database_is_and_its_present_password(made: Recorded) -> None:
+    (database,) = [node for node in made.graph.of("rds/cluster:Cluster") if node.get("masterUsername")]
+    content = content_of(made.graph, "herold-prod-ledger-administrator")
+    assert content.keys() == {"engine", "host", "port", "dbname", "username", "password"}
+    assert (content["engine"], content["port"], content["dbname"]) == ("postgres", "5432", database.get("databaseName"))
+    assert content["username"] == database.get("masterUsername")
+    assert content["password"] == database.get("masterPassword")
+    (version,) = [node for node in made.graph.of(VERSION) if node.name == f"{ACTIVE}-ledger-administrator"]
+    assert database.urn in version.links["secretString"], "the host is of the database that was made"
+
+
+def test_a_run_that_was_cut_off_draws_no_second_password_of_an_administrator(prod: Recorded) -> None:
+    """What the service is made with and what its secret keeps are one thing in the state, not this run's dice."""
+    for kind, prop, thing in (
+        ("rds/cluster:Cluster", "masterPassword", "ledger"),
+        ("mq/broker:Broker", "users", "queue"),
+    ):
+        (made,) = [node for node in prod.graph.of(kind) if node.links.get(prop)]
+        (drawn,) = made.links[prop]
+        (version,) = [node for node in prod.graph.of(VERSION) if node.name == f"{ACTIVE}-{thing}-administrator"]
+        assert drawn.endswith(f"RandomPassword::{ACTIVE}-{thing}-administrator")
+        assert drawn in version.links["secretString"]
 
 
 def test_the_installation_has_one_key(made: Recorded) -> None:
@@ -255,7 +285,7 @@ def test_a_run_that_was_cut_off_between_the_two_keys_makes_no_second_one(prod: R
 def test_outputs_hold_no_secret(made: Recorded) -> None:
     said = json.dumps(made.outputs)
     kept = [json.loads(node.get("secretString")) for node in made.graph.of(VERSION)]
-    values = {value for content in kept for key, value in content.items() if key != "username"}
+    values = {value for content in kept for key, value in content.items() if key in SECRET_KEYS}
     assert len(values) > 8
     assert [value for value in values if value in said] == []
 

@@ -13,7 +13,7 @@ from herold_infra.aws.firewall import Group, make_group
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.logins import Login, fill_login_secrets, make_login_secrets
 from herold_infra.aws.network import Network
-from herold_infra.aws.password import make_password
+from herold_infra.aws.password import keep_password, make_password
 from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.aws.proxy import make_proxy
 from herold_infra.aws.rotation import make_rotation
@@ -97,9 +97,9 @@ class Database(Component):
 
     def _make_primary(self, group: Group, log: cloudwatch.LogGroup) -> rds.Cluster:
         args, place = self._args, self._place
-        password = make_password(self, place, "ledger-administrator", ADMINISTRATOR, args.keys)
-        self.secret_arn = password.secret_arn
-        return rds.Cluster(
+        thing = "ledger-administrator"
+        password = make_password(self, place, thing, ADMINISTRATOR, args.keys)
+        cluster = rds.Cluster(
             place.logical("ledger"),
             region=place.region,
             cluster_identifier=place.name("ledger"),
@@ -126,6 +126,12 @@ class Database(Component):
             tags=self._tags,
             opts=self.kept(after=[log], ignore=["masterPassword"]),
         )
+        # What AWS's function for the rotation looks for (docs.aws.amazon.com/secretsmanager/latest/userguide/
+        # reference_secret_json_structure.html#reference_secret_json_structure_rds-postgres).
+        self.secret_arn = keep_password(
+            self, place, thing, password, engine="postgres", host=cluster.endpoint, port=str(PORT), dbname=NAME
+        )
+        return cluster
 
     def _make_follower(self, group: Group, log: cloudwatch.LogGroup) -> rds.Cluster:
         """A copy in another region: its content, users and passwords are the primary's."""

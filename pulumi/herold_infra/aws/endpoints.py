@@ -10,7 +10,11 @@ from herold_infra.aws.firewall import Peer, make_group
 from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.component import Component
 
-INTERFACES = ("ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms", "ec2", "eks-auth", "sqs", "aps-workspaces")
+INTERFACES = (
+    *("ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms", "ec2", "eks-auth", "sqs"),
+    # What Grafana asks has no other way to it.
+    *("aps-workspaces", "monitoring"),
+)
 HTTPS = 443
 
 

@@ -18,6 +18,8 @@ from herold_infra.component import Component
 BYTES = 32
 PORT = 5432
 DATABASE = "herold"
+# Debian's bundle, which the image has. Not `system`: the libpq that comes with psycopg looks elsewhere for that one.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 PLATFORM, SENDERS = "herold-platform", "herold-senders"
 
 
@@ -74,5 +76,5 @@ def build_content(user: str, host: str, password: str) -> dict[str, str]:
 
     The proxy's certificate is checked against the authorities of the system: AWS's own are among them.
     """
-    url = f"postgresql://{user}:{password}@{host}:{PORT}/{DATABASE}?sslmode=verify-full&sslrootcert=system"
+    url = f"postgresql://{user}:{password}@{host}:{PORT}/{DATABASE}?sslmode=verify-full&sslrootcert={AUTHORITIES}"
     return {"username": user, "password": password, "url": url}

@@ -15,8 +15,9 @@ from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.component import Component
 
 DATA_PORTS = {"postgresql": 5432, "redis": 6379, "amqps": 5671, "https": 443}
-# Linux picks the client's side of a connection from these.
-EPHEMERAL = (32768, 60999)
+# From which the client's side of a connection is picked: by Linux, and by whatever else is in the network (functions of
+# Lambda, balancers; docs.aws.amazon.com/vpc/latest/userguide/custom-network-acl.html#nacl-ephemeral-ports).
+OURS, ANYBODYS = (32768, 60999), (1024, 65535)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,6 @@ class Network(Component):
 
     def _close_data_zone(self) -> None:
         """A second lock beside the security groups: only this network, only what the data zone serves."""
-        first, last = EPHEMERAL
         inward = [(number, port, port) for number, port in enumerate(DATA_PORTS.values())]
         ec2.NetworkAcl(
             self._place.logical("data"),
@@ -188,9 +188,9 @@ class Network(Component):
             subnet_ids=list(self.data),
             ingress=[_acl_rule(100 + 10 * number, self.cidr, low, high) for number, low, high in inward]
             # Answers to what databases ask themselves: replication among each other.
-            + [_acl_rule(200, self.cidr, first, last)],
+            + [_acl_rule(200, self.cidr, *OURS)],
             egress=[_acl_rule(100 + 10 * number, self.cidr, low, high) for number, low, high in inward]
-            + [_acl_rule(200, self.cidr, first, last)],
+            + [_acl_rule(200, self.cidr, *ANYBODYS)],
             tags=self._place.tags("data", Data.PERSONAL, Zone.DATA),
             opts=self.inside(),
         )

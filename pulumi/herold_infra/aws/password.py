@@ -6,35 +6,41 @@ AWS would keep a database's password itself, but not for one that is part of a g
 from __future__ import annotations
 
 import json
-import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_random as random
 from pulumi_aws import secretsmanager
 
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.place import Data, Place
 from herold_infra.component import Component
 
-BYTES = 32
+# Letters and digits: 190 bits, and nothing that a URL or a service would read otherwise.
+LENGTH = 32
 RECOVERY_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Password:
-    """A user's password: the ARN of the secret that holds it, and the value (secret)."""
+    """A user's password: the secret that will hold it, and the value (secret)."""
 
-    secret_arn: pulumi.Output[str]
+    user: str
+    secret: secretsmanager.Secret
     value: pulumi.Output[str]
 
 
 def make_password(
     owner: Component, place: Place, thing: str, user: str, keys: Keys, *, runbook: str | None = None
 ) -> Password:
-    """A secret `{"username", "password"}`. What it holds is changed by rotation, never by a later `up`.
+    """The password, and a secret that `keep_password` puts it into.
 
-    `runbook`: how people change it, where nothing rotates it; its tag says so to the policies.
+    It is drawn before the service is made, and the state has it from then on: an `up` that is cut off between the two
+    gives the service and the secret the same one. `runbook`: how people change it, where nothing rotates it; its tag
+    says so to the policies.
     """
+    drawn = random.RandomPassword(place.logical(thing), length=LENGTH, special=False, opts=owner.kept())
     secret = secretsmanager.Secret(
         place.logical(thing),
         region=place.region,
@@ -45,14 +51,29 @@ def make_password(
         tags=place.tags(thing, Data.CREDENTIAL) | ({"herold:rotation": runbook} if runbook else {}),
         opts=owner.kept(),
     )
-    drawn = pulumi.Output.secret(json.dumps({"username": user, "password": secrets.token_urlsafe(BYTES)}))
+    return Password(user, secret, pulumi.Output.secret(drawn.result))
+
+
+def keep_password(
+    owner: Component, place: Place, thing: str, password: Password, **more: pulumi.Input[str]
+) -> pulumi.Output[str]:
+    """Put `username`, `password` and what `more` says into the secret, once. Gives the secret's ARN.
+
+    What it holds is changed by rotation, or by people, and never by a later `up`.
+    """
+    known = pulumi.Output.all(username=password.user, password=password.value, **more)
+    text: pulumi.Output[str] = known.apply(_write)
+    encrypted: pulumi.Output[str] = pulumi.Output.secret(text)
     version = secretsmanager.SecretVersion(
         place.logical(thing),
         region=place.region,
-        secret_id=secret.id,
-        secret_string=drawn,
-        # Each run draws another one; the first is kept. A rotation changes it behind our back, on purpose.
+        secret_id=password.secret.id,
+        secret_string=encrypted,
         opts=owner.kept(ignore=["secretString"]),
     )
-    value = version.secret_string.apply(lambda text: str(json.loads(text or "{}").get("password", "")))
-    return Password(secret.arn, pulumi.Output.secret(value))
+    # Whoever reads the secret comes after its content.
+    return pulumi.Output.all(password.secret.arn, version.id).apply(lambda made: str(made[0]))
+
+
+def _write(content: Mapping[str, str]) -> str:
+    return json.dumps(content, sort_keys=True)

@@ -12,7 +12,7 @@ from herold_infra.aws.documents import Statement, build_document
 from herold_infra.aws.firewall import Peer, make_group
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.network import Network
-from herold_infra.aws.password import make_password
+from herold_infra.aws.password import keep_password, make_password
 from herold_infra.aws.place import Data, Place, Zone
 from herold_infra.component import Component
 from herold_infra.settings import Settings
@@ -50,9 +50,11 @@ class Queue(Component):
     def __init__(self, args: QueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Queue", args.place.logical("queue"), opts)
         self._args, self._place = args, args.place
-        password = make_password(self, args.place, "queue-administrator", ADMINISTRATOR, args.keys, runbook=RUNBOOK)
+        thing = "queue-administrator"
+        password = make_password(self, args.place, thing, ADMINISTRATOR, args.keys, runbook=RUNBOOK)
+        self.secret_arn = keep_password(self, args.place, thing, password)
         broker = self._make_broker(password.value)
-        self.secret_arn, self.arn = password.secret_arn, broker.arn
+        self.arn = broker.arn
         self.endpoint = broker.instances.apply(lambda instances: str((instances[0].endpoints or [])[0]))
         self.register_outputs({"arn": self.arn, "endpoint": self.endpoint})
 

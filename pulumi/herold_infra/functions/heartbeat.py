@@ -5,10 +5,10 @@ When this falls silent the metric is missing, and that is an alarm as well. It n
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import time
-import urllib.error
 import urllib.request
 
 SECONDS = 5.0
@@ -29,7 +29,7 @@ def is_alive(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - the scheme is checked above
             return bool(answer.status == 200)
-    except (urllib.error.URLError, TimeoutError, ConnectionError):
+    except (OSError, http.client.HTTPException):
         return False
 
 
