@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # In this order: what needs a cluster without Herold comes first.
 E2E := $(foreach name,foreign cluster data data_redis data_rabbitmq campaigns preflight plugin observability notices failures failover gitops,tests/e2e/e2e_$(name).py)
 
-.PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up down status inbox e2e preview compliance models
+.PHONY: help demo plan plan-comment proof proof-comment promote test lint format generate chaos bench lock ci clean up down status people inbox e2e preview compliance models
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ down: $(VENV)/.installed ## Stop it, put the machine back as it was, check that 
 
 status: $(VENV)/.installed ## What runs and what is Ready
 	@PYTHONPATH=. $(BIN)/python -m local.cluster status
+
+people: $(VENV)/.installed ## Import FILE= (.csv, .jsonl) into the cluster's ledger (WHAT=people, orders or events)
+	@PYTHONPATH=. $(BIN)/python -m local.cluster people $(if $(WHAT),--what $(WHAT)) -- "$(FILE)"
 
 inbox: $(VENV)/.installed ## The newest mails that the cluster's relay got, as a page in build/
 	@PYTHONPATH=. $(BIN)/python -m local.cluster inbox --output build/inbox.html

@@ -1,4 +1,4 @@
-"""`python -m local.cluster up|down|status|inbox|image`: our own Kubernetes, or HEROLD_CONTEXT's."""
+"""`python -m local.cluster up|down|status|people|inbox|image`: our own Kubernetes, or HEROLD_CONTEXT's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from local.cluster import status as states
 from local.cluster import up as rising
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import PLATFORM_NAMESPACE, here
+from local.cluster.people import bring_people, form_of
 from local.cluster.progress import Progress
 
 from herold.errors import HeroldError, Refused
@@ -73,6 +74,17 @@ def status() -> None:
         states.show_foreign(foreign_kubectl)
     else:
         states.show(here())
+
+
+@cluster.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--what", type=click.Choice(["people", "events", "orders"]), default="people", show_default=True)
+@click.option("--source", default="make people", show_default=True, help="Recorded with each consent.")
+def people(file: Path, what: str, source: str) -> None:
+    """Import people, events or orders into the cluster's ledger; the same file may come again."""
+    kubectl = _foreign() or states.own_kubectl(here())
+    rows = file.read_text("utf-8")
+    click.echo(bring_people(kubectl, rows, what=what, form=form_of(file), source=source), nl=False)
 
 
 @cluster.command()

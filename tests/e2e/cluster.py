@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from local.cluster.herold import SHARED
 from local.cluster.kubectl import Kubectl
 from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE, here
 from local.cluster.ours import to_list
-from local.cluster.platform import HEROLD_IMAGE
+from local.cluster.people import bring_people
 from local.cluster.progress import wait_until
 
 from e2e.machine import processes_of, send
@@ -38,12 +37,8 @@ class Cluster:
         self.kubectl("apply", "--server-side", "-f", "-", given=to_list(items))
 
     def load(self, crowd: Crowd) -> None:
-        """`herold contacts import` in a Job, under PodSecurity `restricted`."""
-        schema = (SHARED / "contact-schema.yaml").read_text()
-        self.apply([build_files(crowd, schema), build_import(crowd)])
-        name = f"import-{crowd.name}"
-        words = ("wait", "--for=condition=Complete", f"job/{name}", "-n", PLATFORM_NAMESPACE, "--timeout=120s")
-        self.kubectl(*words, seconds=130)
+        """`herold contacts import` in a pod of the platform."""
+        bring_people(self.kubectl, crowd.csv(), what="people", form="csv", source="e2e")
 
     def start(self, crowd: Crowd, *, per_second: int) -> None:
         """Apply the sender, then what the team declares."""
@@ -55,8 +50,6 @@ class Cluster:
         for kind in ("campaign", "segment", "messagetemplate"):
             self.kubectl("delete", kind, crowd.name, "-n", TEAM, "--ignore-not-found", seconds=60)
         self.kubectl("delete", "senderprofile", crowd.name, "-n", "campaigns-shared", "--ignore-not-found", seconds=60)
-        for kind in ("job", "configmap"):
-            self.kubectl("delete", kind, f"import-{crowd.name}", "-n", PLATFORM_NAMESPACE, "--ignore-not-found")
 
     def accepted(self, crowd: Crowd) -> list[Accepted]:
         """What the relay accepted for these people, in its order. Read where it lies: no component is asked."""
@@ -130,66 +123,3 @@ class Cluster:
     def pace(self, crowd: Crowd, per_second: int) -> None:
         """Another rate for its sender, while it sends."""
         self.apply(crowd.platform(per_second=per_second))
-
-
-def build_files(crowd: Crowd, schema: str) -> Item:
-    """The files of an import."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": f"import-{crowd.name}", "namespace": PLATFORM_NAMESPACE},
-        "data": {"people.csv": crowd.csv(), "contact-schema.yaml": schema},
-    }
-
-
-def build_import(crowd: Crowd) -> Item:
-    """The Job that imports them."""
-    words = ["contacts", "import", "/files/people.csv", "--schema-from", "/files/contact-schema.yaml"]
-    words += ["--source", "e2e", "--rejects", "/tmp/rejects"]
-    secret = {"secretKeyRef": {"name": "herold-database-contacts", "key": "url"}}
-    container = {
-        "name": "import",
-        "image": HEROLD_IMAGE,
-        "imagePullPolicy": "IfNotPresent",
-        "args": words,
-        "env": [
-            {"name": "HEROLD_SECRETS_DIR", "value": "/run/secrets/herold"},
-            {"name": "HEROLD_STATE_DIR", "value": "/tmp/herold"},
-            {"name": "HEROLD_SINGLE_NODE", "value": "true"},
-            {"name": "HEROLD_DATABASE_URL", "valueFrom": secret},
-        ],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "files", "mountPath": "/files", "readOnly": True},
-            {"name": "key", "mountPath": "/run/secrets/herold/herold-key", "readOnly": True},
-        ],
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "fsGroup": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "tmp", "emptyDir": {}},
-            {"name": "files", "configMap": {"name": f"import-{crowd.name}"}},
-            {"name": "key", "secret": {"secretName": "herold-key", "defaultMode": 0o440}},
-        ],
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": f"import-{crowd.name}", "namespace": PLATFORM_NAMESPACE},
-        "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": {"herold.dev/uses": "ledger"}}, "spec": pod}},
-    }

@@ -10,9 +10,8 @@ import yaml
 from local.cluster.herold import build_brands, build_migration, build_operator
 from local.cluster.layout import PLATFORM_NAMESPACE, SENDERS_NAMESPACE
 from local.cluster.logins import build_bindings, build_logins, build_script
+from local.cluster.people import build_import
 
-from e2e.cluster import build_import
-from e2e.people import Crowd
 from herold.processes.embedded import EmbeddedServer
 from herold.settings import Settings
 from herold_operator.pods import Platform
@@ -44,7 +43,7 @@ def test_each_workload_has_a_login_of_its_own_kind_where_it_runs() -> None:
     assert at[database_secret(operator)] == ("operator",)
     assert at[SENDERS_NAMESPACE, OperatorSettings().builder_database_secret] == ("builder",)
     assert at[database_secret(worker)] == ("worker",)
-    assert at[database_secret(build_import(Crowd.new(1)))] == ("contacts",)
+    assert at[database_secret(build_import("import-1", ["-"]))] == ("contacts",)
     assert build_brands() == {"shop"}
 
 
