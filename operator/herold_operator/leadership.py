@@ -3,7 +3,7 @@
 A replica that could not renew in time ends at once, because another may lead by now; whatever writes asks first
 (`check`), so that one that slept through its Lease does no harm when it wakes. One that stops releases the Lease, so
 that the other begins within a second. Clocks are not compared: a Lease is over when it did not change for its duration
-by the clock of whoever watches it.
+by the clock of whoever watches it. Each renewal also writes down what the ledger knew (mirror.py).
 https://kubernetes.io/docs/concepts/architecture/leases/
 """
 
@@ -21,6 +21,7 @@ from herold.errors import HeroldError, NotFound
 from herold.journal import Journal
 from herold_operator.api import Conflict, KubernetesApi, load_configuration
 from herold_operator.health import Health
+from herold_operator.mirror import Mirror
 from herold_operator.settings import OperatorSettings
 
 LOST = 70  # exit code, EX_SOFTWARE
@@ -33,12 +34,18 @@ class Leadership:
     """Use: `start`, wait until `on_leading` is called, lead, `stop`."""
 
     def __init__(
-        self, settings: OperatorSettings, journal: Journal, health: Health, on_leading: Callable[[], None]
+        self,
+        settings: OperatorSettings,
+        journal: Journal,
+        health: Health,
+        on_leading: Callable[[], None],
+        mirror: Mirror | None = None,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._health = health
         self._on_leading = on_leading
+        self.mirror = mirror or Mirror()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leadership", daemon=True)
         collection = f"/apis/coordination.k8s.io/v1/namespaces/{settings.lease_namespace}/leases"
@@ -111,6 +118,8 @@ class Leadership:
         holder = spec.get("holderIdentity")
         if holder and holder != self._settings.identity and not self._is_over(spec):
             return False
+        if not self.mirror.recall(lease):
+            self._journal.write("warning", "mirror_unreadable", resource=self._settings.lease_name)
         await api.request("PUT", self._path, self._lease(lease))
         return True
 
@@ -146,6 +155,7 @@ class Leadership:
             lease = await api.request("GET", self._path)
             if lease["spec"].get("holderIdentity") == self._settings.identity:
                 lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+                self.mirror.note(lease)
                 await api.request("PUT", self._path, lease)
         except HeroldError as error:
             self._journal.write("warning", "lease_not_released", message=error.message[:300])
@@ -165,7 +175,9 @@ class Leadership:
             "renewTime": _now(),
             "leaseTransitions": int(before.get("leaseTransitions", 0)) + (0 if held else 1),
         }
-        return {**base, "spec": spec}
+        made = {**base, "metadata": dict(base["metadata"]), "spec": spec}
+        self.mirror.note(made)
+        return made
 
 
 class _Taken(HeroldError):

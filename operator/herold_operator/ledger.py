@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import queue
 import select
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, TypeVar
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import class_row
 
 from herold.errors import HeroldError, Temporary
-from herold.ledger.database import Connection, check_schema, connect
+from herold.ledger.database import Connection, check_schema, connect, one
+from herold.ledger.fence import Fence, look, moves
 from herold.ledger.installation import check_owner, read_key
 from herold.settings import Settings
 from herold_operator.annotations import ACTOR
+from herold_operator.mirror import Mirror
 from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.vitals import Vitals, read_vitals
 
@@ -31,6 +35,7 @@ THREADS = 4
 CALL_SECONDS = 600.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 OVERLAP = timedelta(seconds=60)
+MARK_SECONDS = 5.0
 # A little longer than the ledger keeps them.
 TASKS_KEPT = timedelta(days=8)
 T = TypeVar("T")
@@ -115,6 +120,7 @@ class Snapshot:
     backlog: tuple[Backlog, ...]
     vitals: Vitals
     tasks: Mapping[TaskKey, TaskView]
+    forgot: str | None = None  # why it must have gone backwards since it was mirrored
 
     def holds_on(self, namespace: str, name: str, sender: str | None) -> tuple[HoldView, ...]:
         """Brakes that hold this campaign."""
@@ -134,14 +140,18 @@ def _sql(name: str) -> bytes:
 
 @dataclass(slots=True)
 class Reader:
-    """Keeps what it saw, and asks only for what may have changed."""
+    """Keeps what it saw, and asks only for what may have changed. `mirror` remembers for the replicas to come."""
 
+    mirror: Mirror = field(default_factory=Mirror)
     runs: dict[tuple[str, str, int], RunView] = field(default_factory=dict)
     known: int = 0
     since: datetime = LONG_AGO
     tasks: dict[TaskKey, TaskView] = field(default_factory=dict)
     tasks_since: datetime = LONG_AGO
     system: str = ""
+    _who: UUID = field(default_factory=uuid4)
+    _newest: int = 0
+    _marked: float = -MARK_SECONDS
 
     def look(self, connection: Connection) -> Snapshot:
         """One consistent look at everything."""
@@ -151,6 +161,7 @@ class Reader:
             with connection.cursor(row_factory=class_row(LedgerState)) as cursor:
                 ledger = cursor.execute(_sql("ledger")).fetchone()
             assert ledger is not None
+            fence, forgot = look(connection, self.mirror.fence)
             if ledger.system != self.system:  # another database: nothing that was seen holds
                 self.runs, self.tasks, self.system = {}, {}, ledger.system
                 self.known, self.since, self.tasks_since = 0, LONG_AGO, LONG_AGO
@@ -163,6 +174,8 @@ class Reader:
             vitals = read_vitals(connection)
             with connection.cursor(row_factory=class_row(TaskView)) as cursor:
                 tasks = cursor.execute(_sql("tasks"), {"since": _earlier(self.tasks_since)}).fetchall()
+        if forgot is None and ledger.regressed is None:
+            self._remember(connection, fence)
         self._keep_tasks(tasks, ledger.now)
         for run in found:
             self.runs[run.namespace, run.name, run.occurrence] = run
@@ -181,7 +194,20 @@ class Reader:
             backlog,
             vitals,
             dict(self.tasks),
+            forgot,
         )
+
+    def _remember(self, connection: Connection, fence: Fence) -> None:
+        """Mirror what is new. A mark of our own stands for what others wrote, whether anybody sends or not; where
+        nothing was written there is none."""
+        if self.mirror.fence is None or moves(fence, self.mirror.fence, 0):
+            self.mirror.fence = fence
+        if time.monotonic() - self._marked < MARK_SECONDS:
+            return
+        newest = one(connection, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")[0]
+        if newest != self._newest:
+            self._newest = one(connection, "SELECT ledger_mark(%s)", (self._who,))[0] + 1
+        self._marked = time.monotonic()
 
     def _keep_tasks(self, found: list[TaskView], now: datetime) -> None:
         for task in found:
@@ -212,6 +238,7 @@ class Ledger:
         threads: int = THREADS,
         session: bytes = b"",
         before: Callable[[], None] | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         if settings.database_url is None:
             raise HeroldError("the ledger's address is missing", hint="set HEROLD_DATABASE_URL")
@@ -223,7 +250,7 @@ class Ledger:
         self._before = before
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ledger")
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
-        self.reader = Reader()
+        self.reader = Reader(mirror=mirror or Mirror())
 
     async def call(self, act: Callable[[Connection], T]) -> T:
         """Run `act` on a connection. Raises Temporary when the ledger does not answer, and what `act` raises."""

@@ -16,7 +16,7 @@ from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR
 from herold_operator.fleets import Fleets
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, started_by_us
+from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, regress, started_by_us
 from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.world import World
 
@@ -51,6 +51,11 @@ class Lookout:
             began = time.monotonic()
             try:
                 found = await self.ledger.look()
+                why = found.forgot
+                if why is not None and found.ledger.regressed is None:
+                    await self.ledger.call(lambda connection: regress(connection, why))
+                    self.journal.write("error", "ledger_regressed", resource="Lease", message=why)
+                    found = await self.ledger.look()
                 if self.snapshot is None:
                     self.ours |= await self.ledger.call(started_by_us)
             except HeroldError as error:

@@ -52,7 +52,7 @@ async def operate(
     `stop`. It is handed over once nothing more is decided."""
     configuration = await load_configuration()
     api = KubernetesApi(configuration, before_write=leadership.check)
-    ledger = Ledger(settings, before=leadership.check)
+    ledger = Ledger(settings, before=leadership.check, mirror=leadership.mirror)
     fleets = Fleets(api, Platform.of(own, settings), own, journal)
     teller = Teller(api, own.identity, journal, health)
     receivers = Receivers(settings.secrets_dir / SECRET if settings.secrets_dir is not None else None, journal)

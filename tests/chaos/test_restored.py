@@ -11,7 +11,7 @@ import pytest
 
 from chaos.rig import Rig, rig, wait_until
 from herold.errors import Refused
-from herold.ledger.installation import accept_ledger
+from herold.ledger.fence import accept_ledger
 from herold.ledger.runs import change_run
 from herold.processes.ledger import open_for_sending
 

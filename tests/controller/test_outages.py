@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from controller.platform import Platform, world
+from controller.rig import LEASE
 from herold.ledger.database import one
+from herold.ledger.fence import Fence, accept_ledger
 from herold.ledger.holds import active_holds
-from herold.ledger.installation import accept_ledger
-from parts.kubernetes import wait_for
+from herold_operator.mirror import ANNOTATION
+from parts.kubernetes import Answer, wait_for
 from parts.outage import ledger_away
 from parts.smtp_sink import smtp_sink
 
@@ -80,6 +82,54 @@ def test_a_ledger_that_knows_less_than_a_status_stops_all_sending_until_a_person
         accept_ledger(platform.connection, platform.settings.fence_file, actor="somebody", reason="looked")
         platform.wait_reason(campaign, "Degraded", "AsExpected")
         assert len(sink.accepted()) == 5
+
+
+def remembered(platform: Platform) -> Fence | None:
+    """What the operator's Lease says of the ledger."""
+    try:
+        annotations = platform.api.ask("GET", LEASE)["metadata"].get("annotations", {})
+    except Answer:  # there is none yet
+        return None
+    return Fence.from_json(annotations[ANNOTATION]) if ANNOTATION in annotations else None
+
+
+def test_a_ledger_that_forgot_what_the_lease_remembers_is_stopped_though_no_campaign_tells(platform: Platform) -> None:
+    operator = platform.operator(lease_seconds="3")
+    wait_for("the operator's own mark on its Lease", lambda: (found := remembered(platform)) and found.mark)
+    operator.stop()
+    # As a restored backup has it: nobody ever looked.
+    platform.connection.execute("DELETE FROM mark")
+
+    second = platform.operator(lease_seconds="3")
+    wait_for("the stop", lambda: one(platform.connection, "SELECT regressed_at IS NOT NULL FROM installation")[0])
+    resources = world()
+    platform.apply(*resources)
+    message = platform.wait_reason(resources[-1], "Degraded", "LedgerRegressed")["message"]
+    assert "it does not know what was seen last" in message
+    assert platform.runs() == []
+    assert [each["resource"] for each in second.events("ledger_regressed")] == ["Lease"]
+    accept_ledger(platform.connection, platform.settings.fence_file, actor="somebody", reason="looked")
+    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    wait_for("the Lease remembers that", lambda: (found := remembered(platform)) and found.accepted > 0)
+
+
+def readable(platform: Platform) -> bool:
+    try:
+        return remembered(platform) is not None
+    except ValueError:
+        return False
+
+
+def test_a_lease_that_nobody_can_read_stops_nobody_and_is_said(platform: Platform) -> None:
+    first = platform.operator(lease_seconds="3")
+    wait_for("the operator's own mark on its Lease", lambda: (found := remembered(platform)) and found.mark)
+    first.stop()
+    lease = platform.api.ask("GET", LEASE)
+    lease["metadata"]["annotations"][ANNOTATION] = "by hand"
+    platform.api.ask("PUT", LEASE, lease)
+    second = platform.operator(lease_seconds="3")
+    wait_for("it to be written anew", lambda: second.events("leading") and readable(platform))
+    assert len(second.events("mirror_unreadable")) == 1
 
 
 def test_the_ledger_of_another_environment_is_not_touched_and_that_is_said(platform: Platform) -> None:

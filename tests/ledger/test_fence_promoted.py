@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 
 from herold.ledger.database import connect, migrate
-from herold.ledger.installation import Fence, read_fence
+from herold.ledger.fence import Fence, check_fence, read_fence
+from herold.ledger.installation import adopt
+from herold.ledger.runs import start_run
 from herold.processes.embedded import EmbeddedServer, embedded
+from herold.settings import Settings
+from parts.campaigns import small_campaign
+from parts.ledger import Hand
+from parts.people import KEY, add_people
 
 
 def read(server: EmbeddedServer) -> Fence:
@@ -59,3 +65,22 @@ def test_the_fence_has_the_timeline_of_a_promotion_at_once_and_never_an_older_on
         promote(server)
         seen.append(read(server).timeline)
     assert seen == [1, 2, 3]
+
+
+def test_a_promotion_that_lost_nothing_stops_nobody(server: EmbeddedServer, short_folder: Path) -> None:
+    mirror = short_folder / "fence.json"
+    connection = connect(server.url())
+    with connection:
+        adopt(connection, Settings(state_dir=short_folder), KEY)
+        add_people(connection, [f"p{number}@mail.example" for number in range(9)])
+        start_run(connection, small_campaign(), key=KEY, actor="t", at_once=True)
+    hand = Hand(server.url())
+    seen = 0
+    for _ in range(3):
+        seen = hand.window(limit=1).id
+        with connect(server.url()) as connection:
+            check_fence(connection, mirror)
+        promote(server)
+        with connect(server.url()) as connection:
+            check_fence(connection, mirror)
+    assert hand.window(limit=1).id > seen

@@ -6,16 +6,8 @@ import pytest
 
 from herold.errors import HeroldError, Refused
 from herold.ledger.database import SCHEMA_VERSION, Connection, check_schema, migrate
-from herold.ledger.installation import (
-    accept_ledger,
-    adopt,
-    check_durability,
-    check_fence,
-    check_owner,
-    read_fence,
-    read_key,
-    write_fence,
-)
+from herold.ledger.fence import accept_ledger, check_fence, read_fence, write_fence
+from herold.ledger.installation import adopt, check_durability, check_owner, read_key
 from herold.settings import Settings
 from parts.campaigns import small_campaign
 from parts.ledger import Hand

@@ -50,6 +50,7 @@ INTERNAL = {
     "claim", "record", "record_then_claim", "sweep", "close_run", "add_tally", "due_lanes", "braked", "make_month",
     "sees_run", "sees_lane", "not_mine", "sees_as_much_as", "lease_end", "run_month", "consent_keep_current",
     "consent_is_append_only", "only_close_run_closes", "task_has_brand", "sender_keeps_brand",
+    "mark_window", "mark_lease", "ledger_timeline",
 }  # fmt: skip
 
 
@@ -89,7 +90,8 @@ def is_allowed(connection: Connection, statement: str) -> bool:
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: str(role.name))
 def test_a_role_touches_its_own_tables_and_no_others(any_connection: Connection, role: Role) -> None:
     known = columns(any_connection)
-    assert PEOPLE | QUEUE | NOTES | TOLD | WHOSE | {"consent", "delivery", "outcome", "brand_role"} == set(known)
+    others = {"consent", "delivery", "outcome", "brand_role", "mark"}
+    assert PEOPLE | QUEUE | NOTES | TOLD | WHOSE | others == set(known)
     with logged_in(any_connection, role) as connection:
         for verb in ("SELECT", "INSERT", "UPDATE", "DELETE"):
             done = {

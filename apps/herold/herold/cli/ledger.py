@@ -59,9 +59,11 @@ def check(format_: str) -> None:
     """Would a worker send from this ledger? Names every guard and what it says; exit code 4 if one says no."""
     from herold.cli.output import print_json, print_table
     from herold.errors import Refused
-    from herold.ledger.installation import check_durability, check_fence
+    from herold.ledger.fence import check_fence
+    from herold.ledger.installation import check_durability
     from herold.processes.ledger import open_ledger
     from herold.settings import read_settings
+    from herold.worker.evidence import remembered
 
     settings = read_settings()
     refused: list[Refused] = []
@@ -79,7 +81,7 @@ def check(format_: str) -> None:
     with open_ledger(settings) as opened:  # asks for the schema and the owner
         ask("schema, owner", lambda: None)
         ask("durability", lambda: check_durability(opened.connection, settings))
-        ask("fence", lambda: check_fence(opened.connection, settings.fence_file))
+        ask("fence", lambda: check_fence(opened.connection, settings.fence_file, remembered(settings.evidence_dir)))
     if format_ == "json":
         print_json({"ok": not refused, "guards": rows})
     else:
@@ -97,7 +99,7 @@ def accept(reason: str, actor: str, *, yes: bool) -> None:
 
     What was sent since the backup is not in it, and would be sent again: find out first what the relay accepted.
     """
-    from herold.ledger.installation import accept_ledger
+    from herold.ledger.fence import accept_ledger
     from herold.ledger.lookup import regressed
     from herold.processes.ledger import open_ledger
     from herold.settings import read_settings

@@ -19,6 +19,7 @@ MIGRATIONS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (2, "tasks, and runs that are built side by side", ("tasks.sql", "months.sql")),
     (3, "brands, and what a worker may do", ("brands.sql", "workers.sql")),
     (4, "notices", ("notices.sql",)),
+    (5, "marks: what was forgotten is noticed", ("marks.sql",)),
 )
 SCHEMA_VERSION = MIGRATIONS[-1][0]
 
@@ -52,6 +53,7 @@ async def connect_async(url: str, *, application: str) -> AsyncConnection:
         keepalives_interval=5,
         keepalives_count=3,
         tcp_user_timeout=20_000,
+        target_session_attrs="read-write",  # one that was demoted, or still recovers, is no ledger
     )
 
 

@@ -1,22 +1,19 @@
 """Whose ledger this is, and whether it may be sent from.
 
 Guards, each of which refuses with a reason: another installation's ledger, another environment's (a copy of
-production must not mail customers), another key, a ledger that may forget what it has committed, and one that went
-backwards against its mirror (the fence: a restored backup, a lost promotion).
+production must not mail customers), another key, a ledger that may forget what it has committed. One that did forget
+stops at the fence (fence.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString
 
 from herold.errors import Refused
-from herold.ledger.database import AsyncConnection, Connection, one
+from herold.ledger.database import Connection, one
 from herold.settings import Settings
 
 KEY_SECRET = "herold-key"  # noqa: S105 - the name of the secret, not the secret
@@ -103,114 +100,3 @@ def check_durability(connection: Connection, settings: Settings) -> None:
             )
         if values["synchronous_commit"] == "local":
             raise Refused("LedgerNotDurable", "synchronous_commit is local: a failover could forget what was sent")
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What can only grow while the ledger is the same: its identity, its timeline, its last window."""
-
-    system: int
-    timeline: int
-    windows: int
-
-
-# The timeline of what is written now: until the first checkpoint after a promotion, which may take minutes, that of the
-# last checkpoint is an older one, on a standby that was promoted soon after another even older than what was mirrored.
-_FENCE: LiteralString = """
-SELECT system, CASE WHEN pg_is_in_recovery() THEN timeline
-       ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer END, windows
-FROM ledger_fence()
-"""
-_REGRESSED: LiteralString = "SELECT ledger_regress(%s)"
-
-
-def read_fence(connection: Connection) -> Fence:
-    """The ledger's fence now."""
-    return Fence(*one(connection, _FENCE))
-
-
-def mirrored_fence(path: Path) -> Fence | None:
-    """The fence as last seen, or None."""
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    return Fence(int(content["system"]), int(content["timeline"]), int(content["windows"]))
-
-
-def write_fence(path: Path, fence: Fence) -> None:
-    """Replace the mirror in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"system": fence.system, "timeline": fence.timeline, "windows": fence.windows}))
-    temporary.replace(path)
-
-
-def regression(now: Fence, mirror: Fence | None) -> str | None:
-    """Why the ledger went backwards against its mirror, or None."""
-    if mirror is None:
-        return None
-    if now.system != mirror.system:
-        return "it is another PostgreSQL cluster than before"
-    if now.timeline < mirror.timeline:
-        return f"its timeline went back from {mirror.timeline} to {now.timeline}"
-    if now.windows < mirror.windows:
-        return f"it knows {now.windows} windows, {mirror.windows} were opened"
-    return None
-
-
-async def admit(connection: AsyncConnection, path: Path, seen: int) -> bool:
-    """A worker's look at the fence on every new connection, and on every beat; False: all claims have stopped.
-
-    `seen` is the greatest window id that the worker itself was given. Mirrors what moved forward.
-    """
-    # The mirror first: another process may open a window and mirror it between the two looks.
-    mirror = mirrored_fence(path)
-    row = await (await connection.execute(_FENCE)).fetchone()
-    assert row is not None
-    now = Fence(*row)
-    why = regression(now, mirror) or regression(now, Fence(now.system, now.timeline, seen))
-    if why is not None:
-        await connection.execute(_REGRESSED, (why,))
-        return False
-    if mirror is None or now != mirror:
-        write_fence(path, now)
-    return True
-
-
-def check_fence(connection: Connection, path: Path) -> None:
-    """Compare and mirror. On a regression all claims stop, everywhere, and Refused is raised."""
-    mirror = mirrored_fence(path)  # before the ledger, as in `admit`
-    now = read_fence(connection)
-    why = regression(now, mirror)
-    if why is not None:
-        connection.execute(_REGRESSED, (why,))
-    known = one(connection, "SELECT regressed_why FROM installation WHERE singleton")[0]
-    if known is not None:
-        raise Refused(
-            "LedgerRegressed",
-            f"the ledger went backwards: {known}",
-            hint="find out what was sent since (the relay's log), stop the runs that were sending then "
-            "(herold stop --run ID), and only then: herold ledger accept --reason WHY",
-        )
-    if mirror is None or now.windows > mirror.windows or now.timeline > mirror.timeline:
-        write_fence(path, now)
-
-
-def accept_ledger(connection: Connection, path: Path, *, actor: str, reason: str) -> None:
-    """A person takes the ledger as it is: the mirror is set to it, claims go on, and the deed is recorded."""
-    with connection.transaction():
-        connection.execute(
-            "INSERT INTO audit (actor, action, target, detail) VALUES (%s, 'AcceptLedger', 'ledger', %s)",
-            (actor, json.dumps({"reason": reason})),
-        )
-        # Ids that were given out before must not be given out again: evidence and logs name them.
-        mirror = mirrored_fence(path)
-        if mirror is not None:
-            connection.execute(
-                "SELECT setval('send_window_id_seq', greatest(%s, coalesce(pg_sequence_last_value("
-                "'send_window_id_seq'), 1)))",
-                (mirror.windows + 1,),
-            )
-        connection.execute("UPDATE installation SET regressed_at = NULL, regressed_why = NULL")
-    write_fence(path, read_fence(connection))

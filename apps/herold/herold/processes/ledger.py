@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from herold.ledger.database import Connection, check_schema, connect, migrate
-from herold.ledger.installation import adopt, check_durability, check_fence, check_owner, read_key
+from herold.ledger.fence import check_fence
+from herold.ledger.installation import adopt, check_durability, check_owner, read_key
 from herold.processes.embedded import embedded
 from herold.settings import Settings
+from herold.worker.evidence import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +57,5 @@ def open_for_sending(settings: Settings) -> Iterator[OpenLedger]:
     """The same, with the guards of whoever sends: it forgets nothing, and did not go backwards."""
     with open_ledger(settings) as ledger:
         check_durability(ledger.connection, settings)
-        check_fence(ledger.connection, settings.fence_file)
+        check_fence(ledger.connection, settings.fence_file, remembered(settings.evidence_dir))
         yield ledger

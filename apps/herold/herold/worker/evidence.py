@@ -3,8 +3,10 @@
 The byte is written before the first byte of a text leaves, and again when its reply is read. The file survives the
 process (it lives in the page cache), not the machine: it is believed only under the boot in which it was written. Its
 owner holds a lock on it for life; who gets that lock knows that the owner is dead, and that nothing more will leave.
+It also remembers each slot's window for the fence: a ledger that does not know it went backwards.
 
-Layout: 64 bytes of header (boot id), then for each slot 8 bytes (window id, little-endian) and one byte a message.
+Layout: 64 bytes of header (boot id; from 40 when the ledger was accepted last), then for each slot 8 bytes (window id,
+little-endian) and one byte a message.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from typing import IO
 from uuid import UUID
 
 from herold.ledger.claims import WINDOW_LIMIT, Kind
+from herold.ledger.fence import Mark, Memory
 
-_HEADER = 64
+_HEADER, _ACCEPTED = 64, 40
 _SLOT = 8 + WINDOW_LIMIT + (-WINDOW_LIMIT) % 8
 
 NOTHING, BEGUN, ACCEPTED, REFUSED = 0, 1, 2, 3
@@ -52,6 +55,10 @@ class Evidence:
         self._file.truncate(_HEADER + slots * _SLOT)
         self._map = mmap.mmap(self._file.fileno(), 0)
         self._map[: len(boot_id())] = boot_id()
+
+    def begin(self, accepted: int) -> None:
+        """Before the first window: when a person had accepted the ledger last (microseconds since 1970, 0: never)."""
+        self._map[_ACCEPTED:48] = struct.pack("<q", accepted)
 
     def open_window(self, slot: int, window_id: int) -> int:
         """Forget the slot's last window; nothing of this one is begun. Gives the place of its first byte."""
@@ -117,6 +124,27 @@ def testimony(folder: Path, worker: UUID) -> Testimony | None:
         file.close()
         return None
     return Testimony(content, path, file)
+
+
+def remembered(folder: Path) -> list[Memory]:
+    """Windows that the workers of this machine, dead or alive, were given by the ledger: the last one of each slot.
+
+    Each was written down before its first message was begun. What is of another boot is not believed.
+    """
+    found = []
+    for path in sorted(folder.glob("*.evidence")):
+        try:
+            worker, content = UUID(path.stem), path.read_bytes()
+        except (OSError, ValueError):  # it ended at this very moment
+            continue
+        if not boot_id() or content[: len(boot_id())] != boot_id():
+            continue
+        (accepted,) = struct.unpack_from("<q", content, _ACCEPTED)
+        for slot, place in enumerate(range(_HEADER, len(content) - _SLOT + 1, _SLOT)):
+            (window,) = struct.unpack_from("<q", content, place)
+            if window:
+                found.append(Memory(Mark(worker, slot, window), accepted))
+    return found
 
 
 def settle(kinds: Sequence[Kind]) -> list[str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -34,8 +35,11 @@ class Recovery:
     nothing.
     """
 
-    def __init__(self, worker: UUID, evidence: Path) -> None:
+    def __init__(
+        self, worker: UUID, evidence: Path, before_forgetting: Callable[[AsyncConnection], Awaitable[None]]
+    ) -> None:
         self._worker = worker
+        self._before_forgetting = before_forgetting
         self._evidence = evidence
         self._seen: dict[UUID, tuple[str, float]] = {}
         self._looked = 0.0
@@ -77,6 +81,7 @@ class Recovery:
                     )
                     taken.kinds.update(kinds)
                 if said is not None:
+                    await self._before_forgetting(connection)
                     said.close(forget=True)
                     said = None
             finally:

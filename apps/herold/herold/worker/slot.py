@@ -45,7 +45,7 @@ class Lanes(Who, Protocol):
     def lanes(self) -> list[tuple[int, int]]: ...
     async def wait_for_work(self) -> None: ...
     def lose_lease(self) -> None: ...
-    def count(self, window: int, kinds: list[Kind]) -> None: ...
+    def count(self, kinds: list[Kind]) -> None: ...
 
 
 class Slot:
@@ -125,7 +125,7 @@ class Slot:
         finally:
             self._figures.in_hand -= count
         self._figures.window(window.lane, results.kinds, results.codes, time.monotonic() - began)
-        self._worker.count(window.id, results.kinds)
+        self._worker.count(results.kinds)
         if self._journal.is_debug:
             self._tell(window, results)
         return results.receipt(window)

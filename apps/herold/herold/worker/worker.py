@@ -19,9 +19,9 @@ from herold.journal import Journal
 from herold.ledger import leases
 from herold.ledger.claims import Kind
 from herold.ledger.database import AsyncConnection, connect_async
-from herold.ledger.installation import admit
+from herold.ledger.fence import QUIET_SECONDS, admit
 from herold.ledger.maintenance import maintain
-from herold.worker.evidence import Evidence
+from herold.worker.evidence import Evidence, remembered
 from herold.worker.figures import Figures
 from herold.worker.recovery import Recovery, Taken
 from herold.worker.routes import Routes
@@ -61,10 +61,10 @@ class Worker:
         self._figures = figures
         self._evidence = Evidence(settings.evidence_dir, self.worker, settings.slots)
         self._routes = Routes(settings.key, settings.secrets_dir)
-        self._recovery = Recovery(self.worker, settings.evidence_dir)
+        self._recovery = Recovery(self.worker, settings.evidence_dir, self._mirror)
         self._lanes: list[tuple[int, int]] = []
         self._work = asyncio.Event()
-        self._last_window = 0
+        self._accepted: int | None = None  # when a person had accepted the ledger last as this worker began
         self._domain_holds: int | None = None
         self._ledger: AsyncConnection | None = None
         self._slots = [
@@ -92,14 +92,20 @@ class Worker:
         self.lost = True
         self.stop()
 
-    def count(self, window: int, kinds: list[Kind]) -> None:
-        self._last_window = max(self._last_window, window)
+    def count(self, kinds: list[Kind]) -> None:
         self.counts.update(kinds)
 
-    async def admit(self, ledger: AsyncConnection) -> None:
+    async def admit(self, ledger: AsyncConnection, *, quiet: float = QUIET_SECONDS) -> None:
         """Every new connection may lead to a ledger that was restored: its claims stop before the first one."""
-        if not await admit(ledger, self._settings.fence_file, self._last_window):
+        memories = remembered(self._settings.evidence_dir)
+        known, now = await admit(ledger, self._settings.fence_file, memories, quiet=quiet)
+        if not known:
             self._journal.write("error", "ledger_regressed")
+        if self._accepted is None:
+            self._accepted = now.accepted
+            self._evidence.begin(now.accepted)
+        elif now.accepted > self._accepted:
+            self.stop()  # what this worker remembers is of a ledger that is no more: the process begins another
 
     # Life -------------------------------------------------------------------------------------------------------
 
@@ -113,6 +119,7 @@ class Worker:
         """Until `stop`. Raises psycopg.OperationalError when the ledger does not answer at the very start."""
         began = time.monotonic()
         self._ledger = await self._connect()
+        await self.admit(self._ledger)
         self.epoch = await leases.register(self._ledger, self.worker, host=socket.gethostname(), pid=os.getpid())
         self._figures.lease_until = began + LEASE_SECONDS
         self._journal.write("info", "started", slots=len(self._slots))
@@ -139,9 +146,15 @@ class Worker:
         with contextlib.suppress(psycopg.OperationalError):
             if self._ledger is None or self._ledger.closed:
                 self._ledger = await self._connect()
-            self._evidence.close(forget=await leases.end(self._ledger, self.worker, self.epoch))
+            ended = await leases.end(self._ledger, self.worker, self.epoch)
+            await self._mirror(self._ledger)
+            self._evidence.close(forget=ended)
             await self._ledger.close()
         self._routes.close()
+
+    async def _mirror(self, ledger: AsyncConnection) -> None:
+        """Before evidence goes: nobody else may remember its windows."""
+        await self.admit(ledger, quiet=0)
 
     async def _connect(self) -> AsyncConnection:
         return await connect_async(self._settings.url, application=f"herold {self.worker.hex} beat")
@@ -154,11 +167,12 @@ class Worker:
                 if self._ledger is None or self._ledger.closed:
                     self._ledger = await self._connect()
                 async with asyncio.timeout(leases.TTL_SECONDS):
+                    # First: a renewal would hide that one was forgotten.
+                    await self.admit(self._ledger)
                     now = time.monotonic()
                     if now - renewed >= RENEW_SECONDS:
                         await self._renew(self._ledger, now)
                         renewed = now
-                    await self.admit(self._ledger)
                     await self._look(self._ledger)
             except (psycopg.OperationalError, TimeoutError) as error:
                 self._figures.ledger_lost += 1
@@ -234,6 +248,7 @@ class Worker:
                 try:
                     if ledger is None or ledger.closed:
                         ledger = await self._connect()
+                        await self.admit(ledger)
                     taken = await self._recovery.step(ledger)
                     if taken.leases:
                         self._took_over(taken)
