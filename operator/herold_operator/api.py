@@ -42,7 +42,9 @@ async def load_configuration() -> Any:
         loader.load_incluster_config(client_configuration=configuration)
     else:
         await loader.load_kube_config(
-            client_configuration=configuration, context=os.environ.get("HEROLD_CONTEXT") or None
+            config_file=os.environ.get("KUBECONFIG") or None,  # as it is now: the library read it at its import
+            client_configuration=configuration,
+            context=os.environ.get("HEROLD_CONTEXT") or None,
         )
     return configuration
 

@@ -28,6 +28,7 @@ from herold.resources.resolved import ResolvedCampaign
 from herold.settings import Settings
 from herold_operator.receivers import SECRET
 from parts.campaigns import small_campaign
+from parts.herold_processes import Child, shared_forker
 from parts.jobs import Node, node_in
 from parts.kubernetes import ROOT, SERVICE_ACCOUNT, Answer, ApiServer, wait_for
 from parts.logins import login
@@ -47,7 +48,7 @@ def manifests(resolved: ResolvedCampaign) -> list[Object]:
 class Operator:
     """A running operator."""
 
-    process: subprocess.Popen[bytes]
+    process: Child
     log: Path
 
     def stop(self, sign: int = signal.SIGTERM) -> int:
@@ -97,8 +98,7 @@ class Platform:
             environ["HEROLD_SECRETS_DIR"] = str(self.secrets)
         environ |= {f"HEROLD_OPERATOR_{name.upper()}": value for name, value in (self.always | settings).items()}
         path = self.folder / f"operator-{number}.log"
-        with path.open("wb") as log:
-            process = subprocess.Popen([sys.executable, "-m", "herold_operator"], env=environ, stdout=log, stderr=log)
+        process = shared_forker("herold_operator.__main__").start([], environ, path)
         self.operators.append(Operator(process, path))
         return self.operators[-1]
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import urllib.request
 from urllib.error import HTTPError, URLError
+
+import pytest
 
 from controller.platform import Platform, world
 from herold_operator.health import STALE_SECONDS, STUCK_SECONDS, Health
@@ -134,3 +139,14 @@ def test_a_leader_that_looks_at_nothing_for_a_minute_or_hears_nothing_for_minute
     assert health.trouble() == "watch stale"  # one kind is enough
     health.hear("segments")
     assert health.trouble() == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("herold_operator", "HEROLD_OPERATOR_TICK"), ("herold_reader", "HEROLD_READER_PORT")]
+)
+def test_as_a_pod_starts_it_a_wrong_setting_is_named_and_ends_it(module: str, name: str) -> None:
+    environ = {variable: value for variable, value in os.environ.items() if not variable.startswith("HEROLD_")}
+    command = [sys.executable, "-m", module]
+    done = subprocess.run(command, env={**environ, name: "soon"}, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert name in done.stderr

@@ -9,6 +9,7 @@ import pytest
 
 from controller.platform import PLATFORM, TEAM, Object, Operator, Platform, world
 from controller.test_deletions import holds, named
+from controller.test_events import wait_told
 from controller.test_health import fetch
 from controller.test_writes import writes
 from herold.ledger.holds import active_holds
@@ -58,12 +59,14 @@ def test_a_leader_that_slept_past_its_lease_ends_without_another_write(platform:
     campaign = resources[-1]
     platform.apply(*resources)
     platform.wait_reason(campaign, "Suspended", "SpecSuspend")
+    wait_told(platform, campaign, "Suspended")  # the last that it has to write: nothing of it is on the way
     first.process.send_signal(signal.SIGSTOP)
     second = platform.operator(lease_seconds="3")
     wait_for("the second to lead", lambda: second.events("leading"))
     # Something to do for both of them.
     platform.api.merge(campaign, {"spec": {"suspend": False}})
     platform.wait_reason(campaign, "Suspended", "NotSuspended")
+    wait_told(platform, campaign, "Resumed")
     second.process.send_signal(signal.SIGSTOP)
     platform.api.merge(campaign, {"spec": {"suspend": True}})
     before, moment = platform.api.audited(), datetime.now(UTC)

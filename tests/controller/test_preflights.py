@@ -15,6 +15,7 @@ import pytest
 
 from controller.platform import SENDERS, TEAM, Object, Platform, world
 from controller.test_building import CREATING, created, named, quick
+from controller.test_events import wait_told
 from controller.test_writes import writes
 from herold.ledger.database import one
 from herold.settings import Settings
@@ -122,6 +123,7 @@ def test_a_wrong_password_is_said_before_its_time_and_no_longer_once_it_is_mende
         )
         assert "wrong" not in message.replace("go wrong", "")
         assert platform.status(campaign)["state"] == "Scheduled"
+        wait_told(platform, campaign, "PreflightFoundTrouble")
         before, turn = platform.api.audited(), preflights(platform)[0][1]
         wait_for("two more looks", lambda: preflights(platform)[0][1] >= turn + 2, 60)
         written = [each for each in writes(platform.api.requests(before)) if each[1] not in ("jobs", "deployments")]

@@ -1,4 +1,4 @@
-"""`herold ARGUMENTS` as a process of its own, without waiting for its imports: forked from one that has them already.
+"""Programs of Herold's as processes of their own, without waiting for imports: forked from one that has them already.
 
 Run as a program it is that one: a request a line on standard input, its child's id and then its exit code a line back.
 """
@@ -6,6 +6,8 @@ Run as a program it is that one: a request a line on standard input, its child's
 from __future__ import annotations
 
 import atexit
+import contextlib
+import importlib
 import json
 import os
 import select
@@ -21,29 +23,49 @@ from queue import SimpleQueue
 
 @dataclass
 class Child:
-    """A running `herold`."""
+    """A running program; to be used as a `subprocess.Popen`."""
 
     pid: int
-    ended: SimpleQueue[int] = field(default_factory=SimpleQueue)
+    returncode: int | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
 
-    def wait(self) -> int:
-        """Its exit code; 128 and the signal when it was killed."""
-        code = self.ended.get()
-        self.ended.put(code)
-        return code
+    def end(self, code: int) -> None:
+        """It has ended."""
+        self.returncode = code
+        self._over.set()
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended; 128 and the signal when it was killed."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The same, after it has ended. Raises subprocess.TimeoutExpired."""
+        if not self._over.wait(timeout):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, sign: int) -> None:
+        """A signal, if it still runs."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, sign)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """kill -9, if it still runs."""
-        if self.ended.empty():
-            os.kill(self.pid, signal.SIGKILL)
+        """kill -9."""
+        self.send_signal(signal.SIGKILL)
 
 
 class Forker:
-    """The process that has the imports."""
+    """The process that has the imports of a module with a function `main`."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "parts.herold_processes"],
+            [sys.executable, "-m", "parts.herold_processes", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -60,6 +82,7 @@ class Forker:
         """Start one. `environ` is its whole environment."""
         assert self._process.stdin is not None
         with self._lock:
+            log.touch()  # who reads it need not wait for the child
             request = {"arguments": arguments, "environ": environ, "log": str(log)}
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -73,7 +96,7 @@ class Forker:
                 self._children[pid] = Child(pid)
                 self._begun.put(self._children[pid])
             else:
-                self._children.pop(pid).ended.put(code)
+                self._children.pop(pid).end(code)
 
     def close(self) -> None:
         """End it; its children have ended."""
@@ -86,17 +109,17 @@ class Forker:
 
 
 @cache
-def shared_forker() -> Forker:
-    """One for this process, until it ends."""
-    made = Forker()
+def shared_forker(module: str = "herold.cli.entry") -> Forker:
+    """One of that module for this process, until it ends."""
+    made = Forker(module)
     atexit.register(made.close)
     return made
 
 
 def main() -> None:
     """Be the process that has the imports, until standard input ends."""
-    from herold.cli.entry import main as run
-
+    name = sys.argv[1]
+    run = importlib.import_module(name).main
     pipe, into = os.pipe()
     os.set_blocking(into, False)
     signal.set_wakeup_fd(into)
@@ -121,10 +144,8 @@ def main() -> None:
                     os.dup2(source, target)
                 os.environ.clear()
                 os.environ.update(request["environ"])
-                code = run(request["arguments"])
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
+                sys.argv = [name, *request["arguments"]]
+                sys.exit(run())  # an end like any other's: threads are waited for, output is written
             print(json.dumps([pid, None]), flush=True)
 
 

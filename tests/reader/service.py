@@ -8,8 +8,6 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from controller.platform import PLATFORM, TEAM, Platform
 from herold.ledger.runs import start_run
 from herold.resources.resolved import ResolvedCampaign
 from herold_reader.protocol import TOKEN_HEADER, Ask, path_of
+from parts.herold_processes import Child, shared_forker
 from parts.kubernetes import READER_ACCOUNT, ROOT, ApiServer, free_port, wait_for
 from parts.people import KEY
 
@@ -47,7 +46,7 @@ class Told:
 class Reader:
     """A running service. `people` are tokens by name."""
 
-    process: subprocess.Popen[bytes]
+    process: Child
     port: int
     health_port: int
     log: Path
@@ -122,8 +121,7 @@ def start_reader(platform: Platform, *, url: str | None = None, **settings: str)
     }
     environ |= {f"HEROLD_READER_{name.upper()}": value for name, value in settings.items()}
     path = platform.folder / f"reader-{port}.log"
-    with path.open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "herold_reader"], env=environ, stdout=log, stderr=log)
+    process = shared_forker("herold_reader.__main__").start([], environ, path)
     reader = Reader(process, port, health_port, path, {})
 
     def listens() -> bool:
