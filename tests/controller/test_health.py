@@ -145,8 +145,8 @@ def test_a_leader_that_looks_at_nothing_for_a_minute_or_hears_nothing_for_minute
     ("module", "name"), [("herold_operator", "HEROLD_OPERATOR_TICK"), ("herold_reader", "HEROLD_READER_PORT")]
 )
 def test_as_a_pod_starts_it_a_wrong_setting_is_named_and_ends_it(module: str, name: str) -> None:
-    environ = {variable: value for variable, value in os.environ.items() if not variable.startswith("HEROLD_")}
+    environ = {each: value for each, value in os.environ.items() if not each.startswith("HEROLD_")} | {name: "soon"}
     command = [sys.executable, "-m", module]
-    done = subprocess.run(command, env={**environ, name: "soon"}, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3
     assert name in done.stderr
