@@ -124,16 +124,21 @@ def _build_set(args: RedisArgs, files: dict[str, str]) -> Manifest:
         {"name": "REDIS_SENTINELS", "value": f"redis-sentinels.{args.place.namespace}.svc.cluster.local"},
         {"name": "REDIS_QUORUM", "value": str(args.members // 2 + 1)},
     ]
+    answers = {"tcpSocket": {"port": PORT}}
+    # Or waits for the master to have an address: local/images/redis/start-sentinel.
+    waits = f"test -e /run/herold-redis/waiting || redis-cli -p {SENTINEL} ping"
     containers = [
-        _build_container(args, "redis", PORT, environment, "256Mi"),
-        _build_container(args, "sentinel", SENTINEL, environment, "64Mi"),
+        _build_container(args, "redis", PORT, environment, "256Mi", answers),
+        _build_container(args, "sentinel", SENTINEL, environment, "64Mi", {"exec": {"command": ["sh", "-c", waits]}}),
     ]
     pod = build_pod(args.place, SERVICE, containers, volumes, grace=30)
     claims = {"data": args.volumes.build_claim(args.size)}
     return build_set(args.place, SERVICE, args.members, pod, claims, files)
 
 
-def _build_container(args: RedisArgs, name: str, port: int, environment: list[Manifest], limit: str) -> Manifest:
+def _build_container(
+    args: RedisArgs, name: str, port: int, environment: list[Manifest], limit: str, ready: Manifest
+) -> Manifest:
     return {
         "name": name,
         "image": args.image,
@@ -141,7 +146,7 @@ def _build_container(args: RedisArgs, name: str, port: int, environment: list[Ma
         "command": [f"/usr/local/bin/start-{name}"],
         "env": environment,
         "ports": [{"name": name, "containerPort": port}],
-        "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2, "timeoutSeconds": 5},
+        "readinessProbe": {**ready, "periodSeconds": 2, "timeoutSeconds": 5},
         "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": limit}},
         "securityContext": dict(CLOSED),
         "volumeMounts": [
