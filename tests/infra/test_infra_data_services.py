@@ -129,6 +129,16 @@ def test_a_lease_lasts_for_a_loop_and_two_rounds_of_tries() -> None:
     assert LOOP + 2 * RETRY <= LEASE
 
 
+def test_a_member_that_is_gone_does_not_fill_the_volume_of_the_one_that_leads() -> None:
+    kept = patroni(3)["bootstrap"]["dcs"]["postgresql"]["parameters"]["max_slot_wal_keep_size"]
+    assert kept.endswith("GB")
+    assert PostgresArgs.size.endswith("Gi")
+    # A quarter is for it; the rest is for data, and for WAL that the archive does not take.
+    assert 4 * int(kept[:-2]) <= int(PostgresArgs.size[:-2])
+    # And what it lacks then is in the archive.
+    assert "archive-get" in patroni(3)["postgresql"]["recovery_conf"]["restore_command"]
+
+
 def test_patroni_may_do_what_it_does_and_nothing_else() -> None:
     items = postgres(3)
     (role,) = of_kind(items, "Role")

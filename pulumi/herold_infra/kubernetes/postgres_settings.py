@@ -90,6 +90,9 @@ def _build_parameters() -> dict[str, Any]:
         "archive_timeout": 60,
         "max_wal_senders": 10,
         "max_replication_slots": 10,
+        # A member that is gone keeps its slot for as long as its pod is there: without a bound its WAL would fill the
+        # leader's volume. What it lacks when it is back it takes from the archive, and then follows by its slot again.
+        "max_slot_wal_keep_size": "2GB",
         "log_line_prefix": "%m [%p] ",
         # Statements have addresses and names in them, and so has what an error says of the row.
         "log_error_verbosity": "terse",
