@@ -39,12 +39,12 @@ def made(session: Session, api_server: ApiServer) -> Iterator[Judged]:
 
 
 def passwords(api_server: ApiServer) -> dict[str, str]:
-    """By Secret, as they are in the cluster."""
-    found = {}
+    """All that was drawn, by Secret and key, as they are in the cluster."""
+    found: dict[str, str] = {}
     for service in ("postgres", "redis", "rabbitmq"):
         name = f"{service}-administrator"
         secret = api_server.get({**SECRET, "metadata": {"namespace": NAMESPACE, "name": name}})
-        found[name] = base64.b64decode(secret["data"]["password"]).decode()
+        found |= {f"{name}/{key}": base64.b64decode(value).decode() for key, value in secret["data"].items()}
     return found
 
 
@@ -56,11 +56,14 @@ def test_up_makes_the_namespace_of_data_closed_and_restricted(made: Judged, api_
     assert api_server.ask("GET", path)["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def test_each_administrator_has_a_password_of_its_own_that_is_safe_in_a_url(
-    made: Judged, api_server: ApiServer
-) -> None:
+def test_each_login_has_a_password_of_its_own_that_is_safe_in_a_url(made: Judged, api_server: ApiServer) -> None:
     found = passwords(api_server)
-    assert len(set(found.values())) == 3
+    services = {"postgres": ("replication", "rest"), "redis": ("client", "replication", "sentinel")}
+    services["rabbitmq"] = ("client", "cookie")
+    assert set(found) == {
+        f"{name}-administrator/{key}" for name, others in services.items() for key in ("password", *others)
+    }
+    assert len(set(found.values())) == len(found)
     assert all(re.fullmatch("[A-Za-z0-9]{32}", value) for value in found.values())
 
 
