@@ -86,6 +86,19 @@ def test_the_alert_manager_has_one_receiver_and_tells_when_it_is_over() -> None:
     assert receiver["sns_configs"][0]["send_resolved"] is True
 
 
+def test_a_monitor_of_services_that_the_account_has_already_is_used_because_there_can_be_one_only() -> None:
+    kind, subscription = (f"costexplorer/anomaly{name}:Anomaly{name}" for name in ("Monitor", "Subscription"))
+    arn = "arn:aws:ce::123456789012:anomalymonitor/00000000-0000-0000-0000-000000000000"
+    for given in ({}, {"monitor": arn}):
+        raw = read_stack("aws-staging")
+        raw["spending"] |= given
+        graph = record("aws-staging", StackSettings.model_validate(raw), preview=False).graph
+        (watch,) = graph.of(subscription)
+        (watched,) = watch.get("monitorArnLists")
+        assert (watched == arn) == bool(given)
+        assert len(list(graph.of(kind))) == (0 if given else 1)
+
+
 def test_an_index_is_deleted_once_its_days_are_over() -> None:
     policy = build_retention(90)["policy"]
     states = {state["name"]: state for state in policy["states"]}

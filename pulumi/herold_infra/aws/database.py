@@ -71,11 +71,11 @@ class Database(Component):
         log = self._make_log()
         self.secret_arn: pulumi.Output[str] | None = None
         cluster = self._make_follower(group, log) if args.follows else self._make_primary(group, log)
-        self._make_instances(cluster)
+        instances = self._make_instances(cluster)
         self.identifier, self.arn, self.reader = cluster.cluster_identifier, cluster.arn, cluster.reader_endpoint
         self.endpoint = cluster.endpoint
         if self.secret_arn is not None:
-            make_rotation(self, self._place, args.network, args.keys, cluster, group, self.secret_arn)
+            make_rotation(self, self._place, args.network, args.keys, instances, group, self.secret_arn)
             logins = make_login_secrets(self, args.shelf, args.logins)
             self.endpoint = make_proxy(
                 self, self._place, args.network, args.keys, cluster, group, self.secret_arn, args.clients, logins
@@ -183,7 +183,7 @@ class Database(Component):
             opts=self.inside(),
         )
 
-    def _make_instances(self, cluster: rds.Cluster) -> None:
+    def _make_instances(self, cluster: rds.Cluster) -> list[pulumi.Resource]:
         place = self._place
         role = iam.Role(
             place.logical("ledger-monitoring"),
@@ -196,7 +196,7 @@ class Database(Component):
         iam.RolePolicyAttachment(
             place.logical("ledger-monitoring"), role=role.name, policy_arn=policy, opts=self.inside()
         )
-        for number in range(self._settings.instances):
+        return [
             rds.ClusterInstance(
                 place.logical(f"ledger-{number}"),
                 region=place.region,
@@ -218,3 +218,5 @@ class Database(Component):
                 tags=self._tags,
                 opts=self.kept(),
             )
+            for number in range(self._settings.instances)
+        ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pulumi
-from pulumi_aws import rds, secretsmanager, serverlessrepository
+from pulumi_aws import secretsmanager, serverlessrepository
 
 from herold_infra.aws.firewall import Group, Peer, make_group
 from herold_infra.aws.keys import Keys
@@ -23,11 +23,14 @@ def make_rotation(
     place: Place,
     network: Network,
     keys: Keys,
-    cluster: rds.Cluster,
+    instances: list[pulumi.Resource],
     database: Group,
     secret: pulumi.Output[str],
 ) -> None:
-    """Every thirty days. The function reaches the database and AWS's private endpoints, and nothing else."""
+    """At once, and every thirty days. The function reaches the database and AWS's private endpoints, nothing else.
+
+    `instances`: who answers for the database; before them the first rotation would find nobody.
+    """
     group = make_group(
         owner, place, "ledger-rotation", "Rotates a password", network.vpc_id, Zone.APPLICATION, Data.CREDENTIAL
     )
@@ -52,7 +55,7 @@ def make_rotation(
             "excludeCharacters": "/@\"'\\:?#[]%",
         },
         tags=place.tags("ledger-rotation", Data.CREDENTIAL),
-        opts=owner.inside(after=[cluster]),
+        opts=owner.inside(after=instances),
     )
     secretsmanager.SecretRotation(
         place.logical("ledger"),

@@ -20,10 +20,15 @@ WARNINGS = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
 
 
 class SpendingSettings(Settings):
-    """US dollars: of a month, and above which a day that is out of the ordinary is told."""
+    """US dollars: of a month, and above which a day that is out of the ordinary is told.
+
+    `monitor`: the ARN of the monitor of services that the account has already. There can be one only, and AWS makes it
+    by itself where somebody has opened its cost pages.
+    """
 
     monthly_usd: int = Field(ge=1)
     unusual_usd: int = Field(ge=1)
+    monitor: str | None = Field(default=None, pattern="^arn:aws:ce::[0-9]{12}:anomalymonitor/.+$")
 
 
 @dataclass(frozen=True)
@@ -70,23 +75,27 @@ class Spending(Component):
             opts=self.inside(),
         )
 
-    def _watch(self) -> None:
-        args, place = self._args, self._place
-        monitor = costexplorer.AnomalyMonitor(
-            place.logical("spending"),
-            name=place.name("services"),
+    def _find_monitor(self) -> pulumi.Input[str]:
+        if self._args.settings.monitor:
+            return self._args.settings.monitor
+        return costexplorer.AnomalyMonitor(
+            self._place.logical("spending"),
+            name=self._place.name("services"),
             monitor_type="DIMENSIONAL",
             monitor_dimension="SERVICE",
             tags=self._tags,
             opts=self.inside(),
-        )
+        ).arn
+
+    def _watch(self) -> None:
+        args, place = self._args, self._place
         costexplorer.AnomalySubscription(
             place.logical("spending"),
             name=place.name("unusual"),
             account_id=place.account,
             # A topic is told at once or not at all; mails could wait for a day.
             frequency="IMMEDIATE",
-            monitor_arn_lists=[monitor.arn],
+            monitor_arn_lists=[self._find_monitor()],
             subscribers=[{"type": "SNS", "address": args.alarm_topic}],
             threshold_expression={
                 "dimension": {
