@@ -21,9 +21,6 @@ from local.cluster.layout import CHECKOUT
 from local.engine.local import open_session
 from local.engine.session import Busy, CommandFailed, Judged, Session
 from local.engine.tools import Engine
-from local.providers import differences
-from local.providers.acting import Failed, Made
-from local.providers.kubernetes.provider import Kubernetes
 
 from parts.controllers import controllers_of
 from parts.kubernetes import Answer, ApiServer, api_server, wait_for
@@ -79,86 +76,6 @@ def told(judged: Judged) -> list[str]:
 def of(namespace: str, kind: str, name: str) -> dict[str, Any]:
     version = "apps/v1" if kind in ("StatefulSet", "Deployment") else "v1"
     return {"apiVersion": version, "kind": kind, "metadata": {"namespace": namespace, "name": name}}
-
-
-def test_a_kubeconfig_is_taken_as_a_path_or_as_its_content_and_only_with_the_context_that_is_named(
-    api_server: ApiServer,
-) -> None:
-    inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
-    path = api_server.kubeconfig()
-    for told in (str(path), path.read_text()):
-        actor = Kubernetes()
-        actor.configure({"kubeconfig": told, "context": "test"})
-        found = actor.read("kubernetes:core/v1:Namespace", "default", inputs, {})
-        assert found is not None
-        assert found.inputs == inputs
-        actor.configure({"kubeconfig": told, "context": "another"})
-        with pytest.raises(Failed, match="no context another"):
-            actor.read("kubernetes:core/v1:Namespace", "default", inputs, {})
-
-
-def connected(cluster: ApiServer, **options: Any) -> Kubernetes:
-    actor = Kubernetes()
-    actor.configure({"kubeconfig": str(cluster.kubeconfig(**options)), "context": "test"})
-    return actor
-
-
-def make(actor: Kubernetes, inputs: dict[str, Any], seconds: float = 60) -> Made:
-    return actor.create("", inputs, preview=False, seconds=seconds)
-
-
-def test_who_is_not_let_in_hears_that_and_not_that_nothing_is_there(cluster: ApiServer, namespace: str) -> None:
-    inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    made = make(connected(cluster), inputs)
-    # A token that is over. An empty answer would have the state forget all that it knows.
-    stranger = connected(cluster, user="stranger", credentials={"token": "over"})
-    with pytest.raises(Failed, match="Unauthorized"):
-        stranger.read("", made.identifier, made.inputs, made.outputs)
-    with pytest.raises(Failed, match="Unauthorized"):
-        stranger.delete("", made.identifier, made.outputs, seconds=5)
-    assert cluster.get(inputs)["metadata"]["uid"] == made.outputs["metadata"]["uid"]
-
-
-def test_what_an_apply_would_take_away_again_is_drift_as_one_more_open_port_or_a_narrower_selector(
-    cluster: ApiServer, namespace: str
-) -> None:
-    actor = connected(cluster)
-    make(actor, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    place = {"name": "closed", "namespace": namespace}
-    version = "networking.k8s.io/v1"
-    spec = {"podSelector": {"matchLabels": {"app": "a"}}, "ingress": [{"ports": [{"port": 5432}]}]}
-    declared = {"apiVersion": version, "kind": "NetworkPolicy", "metadata": place, "spec": spec}
-    made = make(actor, declared)
-    for path, value in (("/spec/ingress/0/ports/-", {"port": 22}), ("/spec/podSelector/matchLabels/b", "c")):
-        patch = json.dumps([{"op": "add", "path": path, "value": value}])
-        cluster.kubectl("patch", "networkpolicy", "closed", "-n", namespace, "--type=json", f"--patch={patch}")
-    cluster.kubectl("label", "networkpolicy", "closed", "-n", namespace, "team=shop")
-    found = actor.read("", made.identifier, made.inputs, made.outputs)
-    assert found is not None
-    assert sorted(differences.compare(found.inputs, declared)) == [
-        "spec.ingress[0].ports",
-        "spec.podSelector.matchLabels.b",
-    ]
-    actor.update("", made.identifier, found.inputs, declared, preview=False, seconds=5)
-    there = cluster.ask("GET", f"/apis/{version}/namespaces/{namespace}/networkpolicies/closed")
-    assert [port["port"] for port in there["spec"]["ingress"][0]["ports"]] == [5432]
-    assert there["spec"]["podSelector"] == {"matchLabels": {"app": "a"}}
-    assert there["metadata"]["labels"] == {"team": "shop"}
-
-
-def test_what_is_being_deleted_is_made_anew_once_it_is_gone(cluster: ApiServer, namespace: str) -> None:
-    actor = connected(cluster)
-    make(actor, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    declared = of(namespace, "ConfigMap", "setting") | {"data": {"colour": "blue"}}
-    made = make(actor, declared)
-    cluster.merge(declared, {"metadata": {"finalizers": ["tests.herold.dev/wait"]}})
-    with pytest.raises(Failed, match=r"is not gone after 1 s: finalizers tests.herold.dev/wait"):
-        actor.delete("", made.identifier, made.outputs, seconds=1)
-    assert actor.read("", made.identifier, made.inputs, made.outputs) is None
-    with pytest.raises(Failed, match=r"is not gone after 1 s: finalizers tests.herold.dev/wait"):
-        make(actor, declared, seconds=1)
-    cluster.merge(declared, {"metadata": {"finalizers": None}})
-    assert make(actor, declared).outputs["metadata"]["uid"] != made.outputs["metadata"]["uid"]
 
 
 def test_an_edit_by_hand_is_found_and_named_and_the_next_up_mends_it(
