@@ -17,6 +17,7 @@ from e2e.people import TEAM, Crowd
 
 Gather = Callable[[int], Crowd]
 PER_SECOND = 40
+FAST = 400  # the rest, once nothing more is done to it
 # `herold_operator` lets workers go when they had nothing to do for 60 s.
 IDLE = 150
 STOPS_WITHIN = 2.0
@@ -70,6 +71,8 @@ def test_a_hold_stops_a_campaign_and_a_worker_that_is_deleted_loses_and_repeats_
     assert victims
     cluster.kubectl("delete", "pod", *victims, "-n", SENDERS_NAMESPACE, "--wait=false")
     assert len(cluster.accepted(crowd)) < 2000
+    wait_until("others work", lambda: bool(set(cluster.workers(crowd)) - set(victims)), seconds=120)
+    cluster.pace(crowd, FAST)
     cluster.wait_reason(crowd, "Completed", "EverybodySettled", seconds=300)
     assert not set(cluster.workers(crowd)) & set(victims)
 

@@ -63,7 +63,7 @@ class Receiver:
         return list({post.number: post for post in self.posts() if post.data.get("name") == crowd.name}.values())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiver(cluster: Cluster) -> Iterator[Receiver]:
     """Declared for the team as docs/how-to/hear-of-campaigns.md says, and taken away again."""
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

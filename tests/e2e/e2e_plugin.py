@@ -24,6 +24,7 @@ from e2e.people import TEAM, Crowd
 
 Gather = Callable[[int], Crowd]
 PER_SECOND = 40
+FAST = 400  # the rest, once nothing more is done to it
 WITHIN = 2.0
 
 
@@ -77,6 +78,8 @@ def test_with_the_operator_dead_a_hold_stops_the_mails_and_its_return_lets_them_
         assert not [address for address in crowd.addresses if address in json.dumps([report, sent, why])]
     cluster.wait_reason(crowd, "Suspended", "Held")
     assert must(cluster, "release", crowd.name)["released"]
+    cluster.wait_accepted(crowd, len(at_rest) + PER_SECOND)
+    cluster.pace(crowd, FAST)
     cluster.wait_reason(crowd, "Completed", "EverybodySettled", seconds=300)
     assert cluster.recipients(crowd) == Counter(crowd.addresses)
 
