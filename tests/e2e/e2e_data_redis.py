@@ -76,21 +76,34 @@ class Cache:
         with self.connect(self.master()) as member:
             return {int(number) for number in member.lrange("numbers", 0, -1)}
 
+    def forget(self) -> None:
+        """Nothing was ever written."""
+        with self.connect(self.master()) as member:
+            member.delete("numbers")
+
     def replicas(self) -> int:
         """How many follow the master."""
         with self.connect(self.master()) as member:
             return int(member.info("replication")["connected_slaves"])
 
 
-@pytest.fixture
-def cache(kubectl: Kubectl) -> Iterator[Cache]:
+@pytest.fixture(scope="module")
+def members(kubectl: Kubectl) -> Iterator[Drill]:
+    """Three, for all drills of this file."""
     image = image_of(build_redis_image)
     with drill(kubectl, "redis", image, REDIS_PASSWORDS) as made:
         made.apply(build_redis(RedisArgs(PLACE, image.by_digest, "redis", CLIENTS, VOLUMES, members=3)))
-        made.wait_rolled()
-        found = Cache(made)
-        wait_until("two follow the master", lambda: found.replicas() == 2, seconds=120)
-        yield found
+        yield made
+
+
+@pytest.fixture
+def cache(members: Drill) -> Cache:
+    """All are well, whatever was done to one before, and nothing is in it."""
+    members.wait_rolled()
+    found = Cache(members)
+    wait_until("two follow the master", lambda: found.replicas() == 2, seconds=120)
+    found.forget()
+    return found
 
 
 def test_redis_goes_on_with_another_master_when_its_own_hangs_and_keeps_what_had_settled(cache: Cache) -> None:
