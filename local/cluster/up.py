@@ -6,19 +6,16 @@ import datetime as dt
 import json
 import os
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from local.cluster import build, host, images, needs, traces
-from local.cluster.argocd import write_manifests
 from local.cluster.components import ETCD_HEALTH, Component, build_components
 from local.cluster.database import OWN
 from local.cluster.delivery import deliver, give_access, start_git
 from local.cluster.dns import resolves
-from local.cluster.gitserver import Tokens
+from local.cluster.foundation import Foundation, bring_in_data
 from local.cluster.herold import build_crds, build_own_namespaces, finish_herold, prepare_herold
 from local.cluster.kubeconfig import build_kubeconfig
 from local.cluster.kubectl import Kubectl
@@ -40,7 +37,7 @@ from local.cluster.secret import build_secret
 from local.cluster.settings import PAUSE_IMAGE, build_settings
 from local.cluster.tools import Programs
 from local.cluster.volumes import make_volume
-from local.engine.local import SERVICES, VOLUMES, apply, folder_of
+from local.engine.local import folder_of
 from local.engine.session import Judged
 from local.engine.tools import build_engine
 from local.images.archive import Image
@@ -128,34 +125,6 @@ def start_node(layout: Layout, programs: Programs, progress: Progress, *, kinds:
     # Its pod starts while images come in; `start_platform` waits for it.
     kubectl.apply(build_manifest("coredns", {"coredns": coredns.reference}))
     return kubectl
-
-
-@dataclass(frozen=True)
-class Foundation:
-    """What `pulumi up` stands on: what was built and brought in; the Git server's tokens; images of data by name."""
-
-    parts: build.Parts
-    tokens: Tokens
-    data: Mapping[str, str]
-    members: int
-
-    def stack(self, layout: Layout, kubectl: Kubectl, progress: Progress) -> Judged:
-        """`pulumi up` of `local-test`. Raises NotApplied."""
-        manifests = layout.config / "argo-cd.json"
-        write_manifests(kubectl, self.parts.module, self.parts.argo_cd.by_digest, manifests)
-        over: dict[str, Any] = {service: {"members": self.members} for service in SERVICES}
-        over["argo_cd"] = {"manifests": str(manifests)}
-        return apply(layout, layout.kubeconfig, self.data, progress, over)
-
-
-def bring_in_data(layout: Layout) -> dict[str, str]:
-    """The images of what holds data, each by its digest, and a folder for each volume."""
-    data = build.build_data_images(layout)
-    for image in data.values():
-        images.bring_in(layout, image, also_named=(image.by_digest,))
-    for name in VOLUMES:
-        make_volume(layout.volumes / name)
-    return {name: image.by_digest for name, image in data.items()}
 
 
 def await_names(layout: Layout, progress: Progress) -> None:
