@@ -33,7 +33,6 @@ from local.engine.tools import Engine
 PACK = CHECKOUT / "policies" / "crossguard"
 STAND_INS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes", "random": "pulumi-random"}
 SECONDS = 300.0
-BYTECODE = CHECKOUT / "build" / "bytecode"
 # The state below `build/` is a throw-away one; the passphrase of a real one is drawn, and lies beside it.
 PASSPHRASE = "only for previews with stand-ins"  # noqa: S105
 
@@ -224,8 +223,9 @@ class Session:
         return Judged(process.returncode, said, complained)
 
     def _environ(self) -> dict[str, str]:
-        # Whatever points at a real account stays out.
-        out = ("AWS_", "PULUMI_", "PYTHONDONTWRITEBYTECODE")
+        # Whatever points at a real account stays out. Three processes import the same of a large SDK: it is compiled
+        # once, beside its source, which all sessions share; below a prefix each session would have one of its own.
+        out = ("AWS_", "PULUMI_", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(out)}
         path = os.pathsep.join([*map(str, self.engine.folders), str(Path(sys.executable).parent), kept.get("PATH", "")])
         keeping = (
@@ -244,8 +244,6 @@ class Session:
             **self.environ,
             "PATH": path,
             "PYTHONSAFEPATH": "1",
-            # Three processes import the same of a large SDK: it is compiled once for all sessions.
-            "PYTHONPYCACHEPREFIX": str(BYTECODE),
             "PYTHONWARNINGS": "error::DeprecationWarning:herold_infra",
             "PULUMI_HOME": str(self._home),
             # Without the files beside the state that a kill leaves empty.
