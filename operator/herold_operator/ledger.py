@@ -12,7 +12,7 @@ import select
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from psycopg.rows import class_row
 
 from herold.errors import HeroldError, Temporary
 from herold.ledger.database import Connection, check_schema, connect, one
-from herold.ledger.fence import Fence, look, moves
+from herold.ledger.fence import Fence, Mark, look
 from herold.ledger.installation import check_owner, read_key
 from herold.settings import Settings
 from herold_operator.annotations import ACTOR
@@ -32,6 +32,8 @@ from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.vitals import Vitals, read_vitals
 
 THREADS = 4
+# Longer than a look may take: one answer of a server that hangs is waited for no longer.
+ANSWER_SECONDS = 30.0
 CALL_SECONDS = 600.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 OVERLAP = timedelta(seconds=60)
@@ -151,7 +153,8 @@ class Reader:
     system: str = ""
     _who: UUID = field(default_factory=uuid4)
     _newest: int = 0
-    _marked: float = -MARK_SECONDS
+    _marks: int = 0
+    _marked_at: float = -MARK_SECONDS
 
     def look(self, connection: Connection) -> Snapshot:
         """One consistent look at everything."""
@@ -198,16 +201,16 @@ class Reader:
         )
 
     def _remember(self, connection: Connection, fence: Fence) -> None:
-        """Mirror what is new. A mark of our own stands for what others wrote, whether anybody sends or not; where
-        nothing was written there is none."""
-        if self.mirror.fence is None or moves(fence, self.mirror.fence, 0):
-            self.mirror.fence = fence
-        if time.monotonic() - self._marked < MARK_SECONDS:
+        """Mirror that we saw this, where anybody wrote anything since the last time; by a mark of our own: once it is
+        acknowledged a standby has all that was committed before, whether anybody sends or not."""
+        if time.monotonic() - self._marked_at < MARK_SECONDS:
             return
         newest = one(connection, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")[0]
         if newest != self._newest:
             self._newest = one(connection, "SELECT ledger_mark(%s)", (self._who,))[0] + 1
-        self._marked = time.monotonic()
+            self._marks += 1
+            self.mirror.fence = replace(fence, mark=Mark(self._who, -2, self._marks))
+        self._marked_at = time.monotonic()
 
     def _keep_tasks(self, found: list[TaskView], now: datetime) -> None:
         for task in found:
@@ -239,6 +242,7 @@ class Ledger:
         session: bytes = b"",
         before: Callable[[], None] | None = None,
         mirror: Mirror | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         if settings.database_url is None:
             raise HeroldError("the ledger's address is missing", hint="set HEROLD_DATABASE_URL")
@@ -246,6 +250,7 @@ class Ledger:
         self._url = settings.database_url
         self.key = read_key(settings)
         self._application = application
+        self._answer_seconds = answer_seconds
         self._session = session
         self._before = before
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ledger")
@@ -292,7 +297,7 @@ class Ledger:
                 return connection
             connection.close()
         try:
-            connection = connect(self._url, application=self._application)
+            connection = connect(self._url, application=self._application, answer_seconds=self._answer_seconds)
         except Temporary:
             raise Temporary("the ledger does not answer", hint="check HEROLD_DATABASE_URL") from None
         try:

@@ -23,14 +23,16 @@ from herold_reader.serving import HEADER_BYTES, Service
 from herold_reader.settings import ReaderSettings
 
 _STOP_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0  # beyond what a statement may take: then the server hangs
 
 
 async def serve(settings: Settings, own: ReaderSettings, journal: Journal, stop: asyncio.Event) -> None:
     """Be the service until `stop`; what is being answered then is finished within seconds."""
     session = f"SET default_transaction_read_only = on; SET statement_timeout = {round(own.statement_seconds * 1000)}"
     said = session.encode()
-    reading = Ledger(settings, application=SERVICE, threads=READING, session=said)
-    braking = Ledger(settings, application=SERVICE, threads=BRAKING, session=said)
+    patience = own.statement_seconds + _ANSWER_SECONDS
+    reading = Ledger(settings, application=SERVICE, threads=READING, session=said, answer_seconds=patience)
+    braking = Ledger(settings, application=SERVICE, threads=BRAKING, session=said, answer_seconds=patience)
     api = KubernetesApi(await load_configuration(), SERVICE)
     service = Service(Desk(api, reading, braking, settings), own, journal)
     context = server_context(datetime.datetime.now(datetime.UTC))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from controller.platform import Platform, world
 from controller.rig import LEASE
 from herold.ledger.database import one
 from herold.ledger.fence import Fence, accept_ledger
 from herold.ledger.holds import active_holds
+from herold.processes.embedded import EmbeddedServer
+from herold_operator.ledger import ANSWER_SECONDS
 from herold_operator.mirror import ANNOTATION
 from parts.kubernetes import Answer, wait_for
+from parts.ledger_proxy import ledger_proxy
 from parts.outage import ledger_away
 from parts.smtp_sink import smtp_sink
 
@@ -130,6 +134,25 @@ def test_a_lease_that_nobody_can_read_stops_nobody_and_is_said(platform: Platfor
     second = platform.operator(lease_seconds="3")
     wait_for("it to be written anew", lambda: second.events("leading") and readable(platform))
     assert len(second.events("mirror_unreadable")) == 1
+
+
+def test_an_operator_gives_up_a_ledger_that_does_not_answer_and_connects_anew(
+    platform: Platform, postgres_server: EmbeddedServer
+) -> None:
+    with ledger_proxy(str(postgres_server.socket / ".s.PGSQL.5432")) as proxy:
+        platform.ledger_url = make_conninfo(
+            platform.operator_url, host="127.0.0.1", port=proxy.port, sslmode="disable", gssencmode="disable"
+        )
+        operator = platform.operator()
+        wait_for("it to lead", lambda: operator.events("leading"))
+        proxy.stop_at("FROM ledger_fence()", "sent")  # that connection stays open, and nothing comes any more
+        hanging = proxy.wait_hit()
+        wait_for("it to give up", lambda: operator.events("ledger_is_away"), ANSWER_SECONDS + 15)
+        wait_for("another connection", lambda: operator.events("ledger_is_back"), 15)
+        resources = world()
+        platform.apply(*resources)
+        platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+        hanging.cut()
 
 
 def test_the_ledger_of_another_environment_is_not_touched_and_that_is_said(platform: Platform) -> None:

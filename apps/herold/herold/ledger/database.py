@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.rows import TupleRow
 
 from herold.errors import HeroldError, Temporary
@@ -30,31 +31,86 @@ _OPTIONS = (
 )
 
 
-def connect(url: str, *, application: str = "herold", autocommit: bool = True) -> Connection:
-    """A connection for people's commands. Raises Temporary when the ledger does not answer."""
+# A server whose processes hang answers nothing, while its kernel goes on acknowledging: only a deadline of our own ends
+# that. Longer than a lock is waited for. Never a `statement_timeout`: with it a commit that waits for its standby would
+# count as done, while here its outcome is unknown.
+ANSWER_SECONDS = 12.0
+_POLL_SECONDS = 0.1
+# A machine that is gone is noticed by the kernel.
+_NETWORK: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+class Unanswered(psycopg.OperationalError):
+    """The ledger did not answer in time. The connection is closed; whether the statement was carried out is unknown."""
+
+
+class _Patience(psycopg.Connection[TupleRow]):
+    """`answer_seconds` is how long one answer is waited for; None: for ever."""
+
+    answer_seconds: float | None = None
+
+    def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            raise (_unanswered(self) if _is_overdue(self, error) else error) from None
+
+
+class _AsyncPatience(psycopg.AsyncConnection[TupleRow]):
+    """The same for a worker."""
+
+    answer_seconds: float | None = None
+
+    async def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
+        try:
+            return await super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            raise (_unanswered(self) if _is_overdue(self, error) else error) from None
+
+
+def _is_overdue(connection: _Patience | _AsyncPatience, error: psycopg.OperationalError) -> bool:
+    """The server said nothing, and the connection is not broken either."""
+    return error.sqlstate is None and connection.pgconn.status == psycopg.pq.ConnStatus.OK
+
+
+def _unanswered(connection: _Patience | _AsyncPatience) -> Unanswered:
+    connection.pgconn.finish()
+    return Unanswered("the ledger did not answer in time")
+
+
+def connect(
+    url: str, *, application: str = "herold", autocommit: bool = True, answer_seconds: float | None = None
+) -> Connection:
+    """A connection for people's commands. Raises Temporary when the ledger does not answer; with `answer_seconds` each
+    statement raises Unanswered when its answer takes longer."""
     try:
-        return psycopg.connect(
-            url, autocommit=autocommit, options=_OPTIONS, application_name=application, connect_timeout=10
-        )
+        made = _Patience.connect(url, autocommit=autocommit, options=_OPTIONS, application_name=application, **_NETWORK)
     except psycopg.OperationalError as error:
         raise Temporary(f"the ledger does not answer: {error}", hint="check HEROLD_DATABASE_URL") from None
+    made.answer_seconds = answer_seconds
+    return made
 
 
-async def connect_async(url: str, *, application: str) -> AsyncConnection:
-    """A connection for a worker. Raises psycopg.OperationalError; the worker decides how long to go on trying."""
-    return await psycopg.AsyncConnection.connect(
+async def connect_async(url: str, *, application: str, answer_seconds: float = ANSWER_SECONDS) -> AsyncConnection:
+    """A connection for a worker. Raises psycopg.OperationalError; the worker decides how long to go on trying. An
+    answer that takes longer than `answer_seconds` is one too (Unanswered)."""
+    made = await _AsyncPatience.connect(
         url,
         autocommit=True,
         options=_OPTIONS + " -c plan_cache_mode=force_generic_plan",
         application_name=application,
-        connect_timeout=10,
         prepare_threshold=0,
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-        tcp_user_timeout=20_000,
         target_session_attrs="read-write",  # one that was demoted, or still recovers, is no ledger
+        **_NETWORK,
     )
+    made.answer_seconds = answer_seconds
+    return made
 
 
 def migrate(connection: Connection) -> list[int]:

@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg.rows import TupleRow
 
 from herold.errors import Refused
 from herold.ledger.database import AsyncConnection, Connection, one
 
-# A mirror moves this seldom while no window is opened: the lease of an idle worker makes marks, too.
-QUIET_SECONDS = 2.0
 _LOOK: LiteralString = (
     "SELECT system, timeline, windows, accepted, marked, worker_id, slot, number, unknown "
     "FROM ledger_look(%s::uuid[], %s::int2[], %s::int8[])"
@@ -150,31 +148,33 @@ def write_fence(path: Path, fence: Fence) -> None:
     temporary.replace(path)
 
 
-async def admit(
-    connection: AsyncConnection, path: Path, remembered: Sequence[Memory], *, quiet: float = QUIET_SECONDS
-) -> tuple[bool, Fence]:
-    """A worker's look at the fence on every new connection, and on every beat; False: all claims have stopped.
+async def admit(connection: AsyncConnection, path: Path, remembered: Sequence[Memory]) -> Fence | None:
+    """A worker's look at the fence on every new connection, and on every beat; None: all claims have stopped.
 
-    `remembered` is what windows left beside the mirror. Mirrors what moved forward; without new windows each `quiet`
-    seconds.
+    `remembered` is what windows left beside the mirror. What was seen may be mirrored (`mirror`) once something that
+    this worker wrote afterwards was acknowledged: then a standby has it, too.
     """
-    mirror = mirrored_fence(path)
-    memories = _all(mirror, remembered)
+    known = mirrored_fence(path)
+    memories = _all(known, remembered)
     row = await (await connection.execute(_LOOK, _asked(memories))).fetchone()
     assert row is not None
-    now, why = _compared(row, mirror, memories)
+    now, why = _compared(row, known, memories)
     if why is not None:
         await connection.execute(_REGRESSED, (why,))
-        return False, now
-    if moves(now, mirror, quiet):
-        write_fence(path, now)
-    return True, now
+        return None
+    return now
+
+
+def mirror(path: Path, seen: Fence | None) -> None:
+    """Remember what was seen, if that is newer than what is remembered."""
+    if seen is not None and moves(seen, mirrored_fence(path)):
+        write_fence(path, seen)
 
 
 def check_fence(connection: Connection, path: Path, remembered: Sequence[Memory] = ()) -> None:
     """Compare and mirror. On a regression all claims stop, everywhere, and Refused is raised."""
-    mirror = mirrored_fence(path)
-    now, why = look(connection, mirror, remembered)
+    known_fence = mirrored_fence(path)
+    now, why = look(connection, known_fence, remembered)
     if why is not None:
         connection.execute(_REGRESSED, (why,))
     known = one(connection, "SELECT regressed_why FROM installation WHERE singleton")[0]
@@ -185,7 +185,9 @@ def check_fence(connection: Connection, path: Path, remembered: Sequence[Memory]
             hint="find out what was sent since (the relay's log), stop the runs that were sending then "
             "(herold stop --run ID), and only then: herold ledger accept --reason WHY",
         )
-    if moves(now, mirror, 0):
+    if moves(now, known_fence):
+        # A write of our own: when it is acknowledged a standby has all that was seen.
+        connection.execute("SELECT ledger_mark(%s)", (uuid4(),))
         write_fence(path, now)
 
 
@@ -210,13 +212,11 @@ def accept_ledger(connection: Connection, path: Path, *, actor: str, reason: str
     write_fence(path, read_fence(connection))
 
 
-def moves(now: Fence, mirror: Fence | None, quiet: float = QUIET_SECONDS) -> bool:
-    """Whether what was seen now is to be mirrored. Whoever looked earlier and comes later writes nothing."""
-    if mirror is None or now.accepted != mirror.accepted or now.timeline > mirror.timeline:
+def moves(now: Fence, mirror: Fence | None) -> bool:
+    """Whether what was seen is newer than what is mirrored. Whoever looked earlier and comes later changes nothing."""
+    if mirror is None or now.accepted > mirror.accepted or now.timeline > mirror.timeline:
         return True
-    if now.mark == mirror.mark or now.marked < mirror.marked:
-        return False
-    return now.windows > mirror.windows or now.marked - mirror.marked >= quiet * 1_000_000
+    return now.marked >= mirror.marked and (now.mark != mirror.mark or now.windows > mirror.windows)
 
 
 def _all(mirror: Fence | None, remembered: Sequence[Memory]) -> list[Memory]:

@@ -43,7 +43,10 @@ _ALL = (
     "subject_of(text, text, text), audit_run(text, jsonb)",
 )
 # A fence that is found broken stops everything: that may whoever looks at it.
-_FENCE = "EXECUTE ON FUNCTION ledger_fence(), ledger_look(uuid[], smallint[], bigint[]), ledger_regress(text)"
+_FENCE = (
+    "EXECUTE ON FUNCTION ledger_fence(), ledger_look(uuid[], smallint[], bigint[]), ledger_mark(uuid), "
+    "ledger_regress(text)"
+)
 _HOLD = "INSERT (scope, target, reason, actor, expires_at) ON hold"
 _AUDIT = "INSERT (actor, action, target, detail) ON audit"
 _SENDERS = (
@@ -102,7 +105,6 @@ OPERATOR = Role(
     (
         *_ALL,
         _FENCE,
-        "EXECUTE ON FUNCTION ledger_mark(uuid)",
         f"SELECT ON {_QUEUE}",
         *_SENDERS,
         "UPDATE (paused_until, pause_reason, faults) ON lane",

@@ -25,7 +25,7 @@ class Who(Protocol):
     worker: UUID
     epoch: int
 
-    async def admit(self, ledger: AsyncConnection) -> None: ...
+    async def admit(self, ledger: AsyncConnection) -> object: ...
 
 
 class Books:

@@ -35,11 +35,9 @@ class Recovery:
     nothing.
     """
 
-    def __init__(
-        self, worker: UUID, evidence: Path, before_forgetting: Callable[[AsyncConnection], Awaitable[None]]
-    ) -> None:
+    def __init__(self, worker: UUID, evidence: Path, remember: Callable[[AsyncConnection], Awaitable[bool]]) -> None:
         self._worker = worker
-        self._before_forgetting = before_forgetting
+        self._remember = remember
         self._evidence = evidence
         self._seen: dict[UUID, tuple[str, float]] = {}
         self._looked = 0.0
@@ -81,8 +79,7 @@ class Recovery:
                     )
                     taken.kinds.update(kinds)
                 if said is not None:
-                    await self._before_forgetting(connection)
-                    said.close(forget=True)
+                    said.close(forget=await self._remember(connection))
                     said = None
             finally:
                 if said is not None:

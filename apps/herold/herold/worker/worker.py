@@ -18,8 +18,8 @@ import psycopg
 from herold.journal import Journal
 from herold.ledger import leases
 from herold.ledger.claims import Kind
-from herold.ledger.database import AsyncConnection, connect_async
-from herold.ledger.fence import QUIET_SECONDS, admit
+from herold.ledger.database import ANSWER_SECONDS, AsyncConnection, Unanswered, connect_async
+from herold.ledger.fence import Fence, admit, mirror
 from herold.ledger.maintenance import maintain
 from herold.worker.evidence import Evidence, remembered
 from herold.worker.figures import Figures
@@ -30,6 +30,7 @@ from herold.worker.slot import Slot
 BEAT_SECONDS = 0.4
 RENEW_SECONDS = 3.0
 MAINTAIN_SECONDS = 1.0
+CLOSE_SECONDS = 600.0  # closing a large run counts all of its rows
 # The lease counts from before its renewal was sent; this much less, so that a taker's clock never wins.
 LEASE_SECONDS = leases.TTL_SECONDS - 1.0
 
@@ -61,12 +62,13 @@ class Worker:
         self._figures = figures
         self._evidence = Evidence(settings.evidence_dir, self.worker, settings.slots)
         self._routes = Routes(settings.key, settings.secrets_dir)
-        self._recovery = Recovery(self.worker, settings.evidence_dir, self._mirror)
+        self._recovery = Recovery(self.worker, settings.evidence_dir, self._remember)
         self._lanes: list[tuple[int, int]] = []
         self._work = asyncio.Event()
         self._accepted: int | None = None  # when a person had accepted the ledger last as this worker began
         self._domain_holds: int | None = None
         self._ledger: AsyncConnection | None = None
+        self._books: asyncio.Timeout | None = None  # while there is something to do for the books
         self._slots = [
             Slot(number, self, settings.url, self._routes, self._evidence, self._journal, figures)
             for number in range(settings.slots)
@@ -95,17 +97,17 @@ class Worker:
     def count(self, kinds: list[Kind]) -> None:
         self.counts.update(kinds)
 
-    async def admit(self, ledger: AsyncConnection, *, quiet: float = QUIET_SECONDS) -> None:
-        """Every new connection may lead to a ledger that was restored: its claims stop before the first one."""
-        memories = remembered(self._settings.evidence_dir)
-        known, now = await admit(ledger, self._settings.fence_file, memories, quiet=quiet)
-        if not known:
+    async def admit(self, ledger: AsyncConnection) -> Fence | None:
+        """Every new connection may lead to a ledger that was restored: its claims stop before the first one (None)."""
+        now = await admit(ledger, self._settings.fence_file, remembered(self._settings.evidence_dir))
+        if now is None:
             self._journal.write("error", "ledger_regressed")
-        if self._accepted is None:
+        elif self._accepted is None:
             self._accepted = now.accepted
             self._evidence.begin(now.accepted)
         elif now.accepted > self._accepted:
             self.stop()  # what this worker remembers is of a ledger that is no more: the process begins another
+        return now
 
     # Life -------------------------------------------------------------------------------------------------------
 
@@ -146,18 +148,24 @@ class Worker:
         with contextlib.suppress(psycopg.OperationalError):
             if self._ledger is None or self._ledger.closed:
                 self._ledger = await self._connect()
-            ended = await leases.end(self._ledger, self.worker, self.epoch)
-            await self._mirror(self._ledger)
+            seen = await self.admit(self._ledger)
+            if ended := await leases.end(self._ledger, self.worker, self.epoch):
+                mirror(self._settings.fence_file, seen)
             self._evidence.close(forget=ended)
             await self._ledger.close()
         self._routes.close()
 
-    async def _mirror(self, ledger: AsyncConnection) -> None:
-        """Before evidence goes: nobody else may remember its windows."""
-        await self.admit(ledger, quiet=0)
+    async def _remember(self, ledger: AsyncConnection) -> bool:
+        """Before a dead worker's evidence goes: nobody else may remember its windows. False: nothing is mirrored."""
+        seen = await self.admit(ledger)
+        if not await leases.renew(ledger, self.worker, self.epoch):
+            return False
+        mirror(self._settings.fence_file, seen)
+        return seen is not None
 
-    async def _connect(self) -> AsyncConnection:
-        return await connect_async(self._settings.url, application=f"herold {self.worker.hex} beat")
+    async def _connect(self, answer_seconds: float = ANSWER_SECONDS) -> AsyncConnection:
+        name = f"herold {self.worker.hex} beat"
+        return await connect_async(self._settings.url, application=name, answer_seconds=answer_seconds)
 
     async def _beat_until_cancelled(self, began: float) -> None:
         renewed = began
@@ -168,10 +176,10 @@ class Worker:
                     self._ledger = await self._connect()
                 async with asyncio.timeout(leases.TTL_SECONDS):
                     # First: a renewal would hide that one was forgotten.
-                    await self.admit(self._ledger)
+                    seen = await self.admit(self._ledger)
                     now = time.monotonic()
                     if now - renewed >= RENEW_SECONDS:
-                        await self._renew(self._ledger, now)
+                        await self._renew(self._ledger, now, seen)
                         renewed = now
                     await self._look(self._ledger)
             except (psycopg.OperationalError, TimeoutError) as error:
@@ -181,10 +189,19 @@ class Worker:
                     with contextlib.suppress(Exception):
                         await self._ledger.close()
                 self._ledger = None
+                if isinstance(error, Unanswered | TimeoutError):
+                    self._give_up_books()
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _renew(self, ledger: AsyncConnection, now: float) -> None:
+    def _give_up_books(self) -> None:
+        """They wait for the same server that does not answer, and would much longer."""
+        books, self._books = self._books, None
+        if books is not None:
+            books.reschedule(0)
+
+    async def _renew(self, ledger: AsyncConnection, now: float, seen: Fence | None) -> None:
         if await leases.renew(ledger, self.worker, self.epoch):
+            mirror(self._settings.fence_file, seen)
             self._figures.lease_until = now + LEASE_SECONDS
             self._figures.renewals += 1
         else:
@@ -247,18 +264,21 @@ class Worker:
             while True:
                 try:
                     if ledger is None or ledger.closed:
-                        ledger = await self._connect()
+                        ledger = await self._connect(CLOSE_SECONDS)
+                    async with asyncio.timeout(None) as self._books:
                         await self.admit(ledger)
-                    taken = await self._recovery.step(ledger)
-                    if taken.leases:
-                        self._took_over(taken)
-                    for run_id in await maintain(ledger):
-                        self._journal.write("info", "run_closed", run=run_id)
-                except psycopg.OperationalError as error:
+                        taken = await self._recovery.step(ledger)
+                        if taken.leases:
+                            self._took_over(taken)
+                        for run_id in await maintain(ledger):
+                            self._journal.write("info", "run_closed", run=run_id)
+                except (psycopg.OperationalError, TimeoutError) as error:
                     self._figures.ledger_lost += 1
                     self._journal.write("warning", "ledger_is_away", error=type(error).__name__)
                     if ledger is not None:
                         await ledger.close()
+                finally:
+                    self._books = None
                 await asyncio.sleep(MAINTAIN_SECONDS)
         finally:
             if ledger is not None:
