@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from herold.settings import Settings
 from parts.campaigns import small_campaign
 from parts.ledger import Hand
 from parts.people import KEY, add_people
+from parts.standby import promote
 
 
 def read(server: EmbeddedServer) -> Fence:
@@ -26,7 +26,7 @@ def read(server: EmbeddedServer) -> Fence:
         return read_fence(connection)
 
 
-def promote(server: EmbeddedServer) -> None:
+def fail_over(server: EmbeddedServer) -> None:
     """It crashes, starts as a standby of nobody, and is promoted: a new timeline begins.
 
     What it had not written down yet makes the checkpoint after that last for minutes.
@@ -41,9 +41,7 @@ def promote(server: EmbeddedServer) -> None:
     signal.touch()
     os.chown(signal, owner.st_uid, owner.st_gid)
     server.start()
-    command = [str(server.bin / "pg_ctl"), "promote", "-w", "-s", "-D", str(server.data)]
-    ours = {} if owner.st_uid == os.geteuid() else {"user": owner.st_uid, "group": owner.st_gid}
-    subprocess.run(command, check=True, timeout=60, cwd="/", **ours)  # type: ignore[call-overload]
+    promote(server)
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def server(short_folder: Path) -> Iterator[EmbeddedServer]:
 def test_the_fence_has_the_timeline_of_a_promotion_at_once_and_never_an_older_one(server: EmbeddedServer) -> None:
     seen = [read(server).timeline]
     for _ in range(2):
-        promote(server)
+        fail_over(server)
         seen.append(read(server).timeline)
     assert seen == [1, 2, 3]
 
@@ -80,7 +78,7 @@ def test_a_promotion_that_lost_nothing_stops_nobody(server: EmbeddedServer, shor
         seen = hand.window(limit=1).id
         with connect(server.url()) as connection:
             check_fence(connection, mirror)
-        promote(server)
+        fail_over(server)
         with connect(server.url()) as connection:
             check_fence(connection, mirror)
     assert hand.window(limit=1).id > seen
