@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controller.platform import SENDERS, TEAM, Object, Platform, world
+from controller.test_events import wait_told
 from controller.test_writes import writes
 from herold.ledger.database import connect, one
 from herold.settings import Settings
@@ -252,8 +253,8 @@ def test_an_image_that_is_missing_is_said_after_a_restart_too_without_a_write(pl
     platform.apply(*resources)
     message = platform.wait_reason(resources[-1], "Degraded", "AudienceBuildFailed")["message"]
     assert "has no image localhost/herold:dev (ErrImagePull: localhost/herold:dev: not found)" in message
-    (event,) = [each for each in platform.told(resources[-1]) if each["reason"] == "AudienceBuildFailed"]
-    assert event["type"] == "Warning"
+    assert wait_told(platform, resources[-1], "AudienceBuildFailed")["type"] == "Warning"
+    assert [each["reason"] for each in platform.told(resources[-1])].count("AudienceBuildFailed") == 1
     first.stop()
     before = platform.api.audited()
     second = platform.operator(task_patience="1", lease_seconds="3")

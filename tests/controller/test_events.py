@@ -141,6 +141,7 @@ def test_what_flaps_is_counted_and_floods_nobody(platform: Platform) -> None:
         platform.wait_reason(campaign, "Suspended", "NotSuspended")
         platform.api.merge(campaign, {"spec": {"suspend": True}})
         platform.wait_reason(campaign, "Suspended", "SpecSuspend")
+    wait_told(platform, campaign, "Resumed")
     told = {each["reason"]: each for each in platform.told(campaign)}
     assert sorted(told) == ["Accepted", "AudienceFrozen", "Resumed", "Suspended"]
     wait_for("the count", lambda: _told(platform, campaign, "Suspended")["count"] > 3)

@@ -154,8 +154,8 @@ def test_every_finding_is_said_and_a_secret_that_is_missing_is_one_of_them(platf
         "nowhere-ei",
     ):
         assert words in message
-    (event,) = [each for each in platform.told(resources[-1]) if each["reason"] == "PreflightFoundTrouble"]
-    assert "TooManyRecipients" in event["message"]
+    assert "TooManyRecipients" in wait_told(platform, resources[-1], "PreflightFoundTrouble")["message"]
+    assert reasons(platform, resources[-1]).count("PreflightFoundTrouble") == 1
 
 
 def test_it_looks_a_day_and_an_hour_before_and_says_when(platform: Platform, tmp_path: Path) -> None:
