@@ -70,8 +70,9 @@ endef
 promote: $(VENV)/.installed ## Write the image digests of FROM=test into TO=staging, as a commit; prod follows staging (DRY=1)
 	@$(BIN)/python -m herold_delivery.promote "$(FROM)" "$(TO)" $(if $(DRY),--dry-run)
 
+# Three for two processors: half of the time a test waits. Who is done takes over from the others, so that none is idle.
 test: $(VENV)/.installed ## Run the tests that need nothing but Python (no root, no Docker)
-	@$(BIN)/pytest -n 2 -m "not chaos and not bench" $(ARGS)
+	@$(BIN)/pytest -n 3 --dist worksteal -m "not chaos and not bench" $(ARGS)
 
 chaos: $(VENV)/.installed ## Kill workers and the ledger, then ask the relay who got what (N=, KILLS=, SEED=)
 	@PYTHONPATH=tests $(BIN)/python -m chaos.kills --count $(or $(N),20000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
