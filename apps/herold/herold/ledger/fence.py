@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from psycopg.rows import TupleRow
 
-from herold.errors import Refused
+from herold.errors import Refused, Temporary
 from herold.ledger.database import AsyncConnection, Connection, one
 
 _LOOK: LiteralString = (
@@ -133,11 +133,13 @@ def read_fence(connection: Connection) -> Fence:
 
 
 def mirrored_fence(path: Path) -> Fence | None:
-    """The fence as last seen, or None."""
+    """The fence as last seen, or None. Raises Temporary where it can't be told."""
     try:
         return Fence.from_json(path.read_text())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Temporary(f"{path} can't be read: {error.strerror}", hint="nothing begins before it is told") from None
 
 
 def write_fence(path: Path, fence: Fence) -> None:
