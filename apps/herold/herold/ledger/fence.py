@@ -25,7 +25,8 @@ _LOOK: LiteralString = (
     "SELECT system, timeline, windows, accepted, marked, worker_id, slot, number, unknown "
     "FROM ledger_look(%s::uuid[], %s::int2[], %s::int8[])"
 )
-_REGRESSED: LiteralString = "SELECT ledger_regress(%s)"
+# Unless a person accepted the ledger since that look: what was seen before is over then.
+_REGRESSED: LiteralString = "SELECT ledger_regress(%s) FROM ledger_look('{}', '{}', '{}') WHERE accepted <= %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ async def admit(connection: AsyncConnection, path: Path, remembered: Sequence[Me
     assert row is not None
     now, why = _compared(row, known, memories)
     if why is not None:
-        await connection.execute(_REGRESSED, (why,))
+        await connection.execute(_REGRESSED, (why, now.accepted))
         return None
     return now
 
@@ -178,7 +179,7 @@ def check_fence(connection: Connection, path: Path, remembered: Sequence[Memory]
     known_fence = mirrored_fence(path)
     now, why = look(connection, known_fence, remembered)
     if why is not None:
-        connection.execute(_REGRESSED, (why,))
+        connection.execute(_REGRESSED, (why, now.accepted))
     known = one(connection, "SELECT regressed_why FROM installation WHERE singleton")[0]
     if known is not None:
         raise Refused(
