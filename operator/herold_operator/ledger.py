@@ -35,6 +35,7 @@ THREADS = 4
 # Longer than a look may take: one answer of a server that hangs is waited for no longer.
 ANSWER_SECONDS = 30.0
 CALL_SECONDS = 600.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 OVERLAP = timedelta(seconds=60)
 MARK_SECONDS = 5.0
@@ -109,6 +110,11 @@ class LedgerState:
     timeline: int
     regressed: str | None
     accepted_at: datetime | None
+
+    @property
+    def accepted(self) -> int:
+        """The same as the fence counts it: microseconds since 1970, 0 for never."""
+        return 0 if self.accepted_at is None else (self.accepted_at - EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,11 +347,6 @@ def read_task(connection: Connection, task_id: int) -> TaskView:
         found = cursor.execute(_sql("task"), {"id": task_id}).fetchone()
     assert found is not None
     return found
-
-
-def regress(connection: Connection, why: str) -> None:
-    """Stop all claims: the ledger knows less than was seen of it."""
-    connection.execute("SELECT ledger_regress(%s)", (why,))
 
 
 def started_by_us(connection: Connection) -> set[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from herold.errors import HeroldError
 from herold.journal import Journal
+from herold.ledger.fence import regress
 from herold.resources.campaign import Campaign
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF
@@ -16,7 +17,7 @@ from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR
 from herold_operator.fleets import Fleets
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, regress, started_by_us
+from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, started_by_us
 from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.world import World
 
@@ -53,7 +54,8 @@ class Lookout:
                 found = await self.ledger.look()
                 why = found.forgot
                 if why is not None and found.ledger.regressed is None:
-                    await self.ledger.call(lambda connection: regress(connection, why))
+                    accepted = found.ledger.accepted
+                    await self.ledger.call(lambda connection: regress(connection, why, accepted))
                     self.journal.write("error", "ledger_regressed", resource="Lease", message=why)
                     found = await self.ledger.look()
                 if self.snapshot is None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from herold.errors import HeroldError, Temporary
 from herold.journal import Journal, place_of
+from herold.ledger.fence import regress
 from herold.resources.meta import Key
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
@@ -28,7 +29,7 @@ from herold_operator.foreman import Foreman
 from herold_operator.health import Health
 from herold_operator.judging import Judge, Verdict
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot, regress
+from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot
 from herold_operator.lookout import Lookout, backlog_of, campaign_of
 from herold_operator.notifying import Notifier
 from herold_operator.outlook import look_out
@@ -281,7 +282,7 @@ class Reconciler:
         fresh = await self.lookout.look()  # the status may be younger than the snapshot
         why = regression(seen.status, fresh.by_id, fresh.ledger)
         if why is not None:
-            await self.ledger.call(lambda connection: regress(connection, why))
+            await self.ledger.call(lambda connection: regress(connection, why, fresh.ledger.accepted))
             self.journal.write("error", "ledger_regressed", resource=f"{key[1]}/{key[2]}", message=why)
         return True
 

@@ -6,7 +6,7 @@ import pytest
 
 from herold.errors import HeroldError, Refused
 from herold.ledger.database import SCHEMA_VERSION, Connection, check_schema, migrate
-from herold.ledger.fence import accept_ledger, check_fence, read_fence, write_fence
+from herold.ledger.fence import accept_ledger, check_fence, read_fence, regress, write_fence
 from herold.ledger.installation import adopt, check_durability, check_owner, read_key
 from herold.settings import Settings
 from parts.campaigns import small_campaign
@@ -73,6 +73,23 @@ def test_a_ledger_that_went_backwards_stops_all_claims_until_a_person_accepts(
     assert connection.execute("SELECT actor, action FROM audit WHERE action = 'AcceptLedger'").fetchall() == [
         ("anna", "AcceptLedger")
     ]
+
+
+def test_who_looked_before_a_person_accepted_does_not_stop_the_ledger_again(
+    tmp_path: Path, connection: Connection
+) -> None:
+    fence = tmp_path / "fence.json"
+    adopt(connection, settings(tmp_path), KEY)
+    before = read_fence(connection).accepted
+    regress(connection, "seen before", before)
+    with pytest.raises(Refused, match="seen before"):
+        check_fence(connection, fence)
+    accept_ledger(connection, fence, actor="anna", reason="looked")
+    regress(connection, "seen before", before)
+    check_fence(connection, fence)
+    regress(connection, "seen since", read_fence(connection).accepted)
+    with pytest.raises(Refused, match="seen since"):
+        check_fence(connection, fence)
 
 
 def test_another_cluster_is_not_the_one_that_was_mirrored(tmp_path: Path, connection: Connection) -> None:

@@ -25,8 +25,7 @@ _LOOK: LiteralString = (
     "SELECT system, timeline, windows, accepted, marked, worker_id, slot, number, unknown "
     "FROM ledger_look(%s::uuid[], %s::int2[], %s::int8[])"
 )
-# Unless a person accepted the ledger since that look: what was seen before is over then.
-_REGRESSED: LiteralString = "SELECT ledger_regress(%s) FROM ledger_look('{}', '{}', '{}') WHERE accepted <= %s"
+_REGRESS: LiteralString = "SELECT ledger_regress(%s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ async def admit(connection: AsyncConnection, path: Path, remembered: Sequence[Me
     assert row is not None
     now, why = _compared(row, known, memories)
     if why is not None:
-        await connection.execute(_REGRESSED, (why, now.accepted))
+        await connection.execute(_REGRESS, (why, now.accepted))
         return None
     return now
 
@@ -174,12 +173,18 @@ def mirror(path: Path, seen: Fence | None) -> None:
         write_fence(path, seen)
 
 
+def regress(connection: Connection, why: str, accepted: int) -> None:
+    """Stop all claims: the ledger knows less than was seen of it. `accepted` is of the look that told: if a person
+    accepted the ledger since, what was seen before is over."""
+    connection.execute(_REGRESS, (why, accepted))
+
+
 def check_fence(connection: Connection, path: Path, remembered: Sequence[Memory] = ()) -> None:
     """Compare and mirror. On a regression all claims stop, everywhere, and Refused is raised."""
     known_fence = mirrored_fence(path)
     now, why = look(connection, known_fence, remembered)
     if why is not None:
-        connection.execute(_REGRESSED, (why, now.accepted))
+        regress(connection, why, now.accepted)
     known = one(connection, "SELECT regressed_why FROM installation WHERE singleton")[0]
     if known is not None:
         raise Refused(

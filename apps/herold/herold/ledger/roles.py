@@ -45,7 +45,7 @@ _ALL = (
 # A fence that is found broken stops everything: that may whoever looks at it.
 _FENCE = (
     "EXECUTE ON FUNCTION ledger_fence(), ledger_look(uuid[], smallint[], bigint[]), ledger_mark(uuid), "
-    "ledger_regress(text)"
+    "ledger_regress(text, bigint), ledger_regress(text)"  # the last for workers of schema 4, while an upgrade rolls
 )
 _HOLD = "INSERT (scope, target, reason, actor, expires_at) ON hold"
 _AUDIT = "INSERT (actor, action, target, detail) ON audit"

@@ -85,3 +85,12 @@ BEGIN
         LEFT JOIN mark m ON m.worker_id = w.id AND m.slot = w.slot
         WHERE m.number IS NULL OR m.number < w.number ORDER BY w.place);
 END $$;
+
+-- It went backwards: all claims stop, unless a person accepted it since whoever noticed looked (`accepted` of that look). One
+-- statement sees an acceptance whole or not at all.
+CREATE FUNCTION ledger_regress(p_why text, p_accepted bigint) RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = herold, pg_temp AS $$
+    UPDATE installation SET regressed_at = clock_timestamp(), regressed_why = left(p_why, 500)
+    WHERE regressed_at IS NULL AND NOT EXISTS (
+        SELECT FROM audit a WHERE a.action = 'AcceptLedger' AND extract(epoch FROM a.at) * 1000000 > p_accepted)
+$$;
