@@ -66,7 +66,7 @@ def deliver(layout: Layout, kubectl: Kubectl, image: Image, progress: Progress) 
         commit = gitserver.push_checkout(layout, build_own_files(image))
         apply_ours(kubectl, build_root())
     with progress.step("Argo CD works"):
-        # Redis makes its password, the server the key with which the others sign.
+        # The server makes the key with which the others sign.
         _await(kubectl, NAMESPACE, (*FIRST, *PARTS))
     with progress.step("what lies in Git is in the cluster"):
         # All: those whose files did not change would not learn of the commit, and it is what is waited for.

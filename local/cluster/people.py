@@ -18,6 +18,8 @@ from local.cluster.progress import wait_until
 from herold.errors import Refused
 
 SCHEMA = "contact-schema.yaml"
+# Of the pod alone, and gone with it.
+MEMORY = "/tmp"  # noqa: S108
 # Rows of a file of some hundred thousand people.
 PATIENCE = 600.0
 START = 120.0
@@ -63,10 +65,10 @@ def build_import(name: str, words: list[str]) -> Item:
         "imagePullPolicy": "IfNotPresent",
         "stdin": True,
         "stdinOnce": True,
-        "args": ["contacts", "import", *words, "--schema-from", f"/files/{SCHEMA}", "--rejects", "/tmp/rejects"],  # noqa: S108
+        "args": ["contacts", "import", *words, "--schema-from", f"/files/{SCHEMA}", "--rejects", f"{MEMORY}/rejects"],
         "env": [
             {"name": "HEROLD_SECRETS_DIR", "value": "/run/secrets/herold"},
-            {"name": "HEROLD_STATE_DIR", "value": "/tmp/herold"},  # noqa: S108 -- memory of this pod alone
+            {"name": "HEROLD_STATE_DIR", "value": f"{MEMORY}/herold"},
             {"name": "HEROLD_SINGLE_NODE", "value": "true"},
             {"name": "HEROLD_DATABASE_URL", "valueFrom": secret},
         ],
@@ -76,7 +78,7 @@ def build_import(name: str, words: list[str]) -> Item:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "tmp", "mountPath": MEMORY},
             {"name": "files", "mountPath": "/files", "readOnly": True},
             {"name": "key", "mountPath": "/run/secrets/herold/herold-key", "readOnly": True},
         ],

@@ -131,6 +131,17 @@ def one_window(world: World) -> int:
     return window.id
 
 
+def forget_one_window(world: World) -> Fence:
+    """Of two windows the second, by a snapshot of the volume: the fence that was seen before."""
+    one_window(world)
+    world.snapshot()
+    one_window(world)
+    world.check()
+    seen = world.fence()
+    world.restore(to_the_moment=False)
+    return seen
+
+
 @pytest.mark.parametrize("count", [1, 32])
 def test_a_recovery_to_a_moment_that_forgot_windows_is_noticed(world: World, count: int) -> None:
     world.back_up()
@@ -150,24 +161,14 @@ def test_a_recovery_to_a_moment_that_forgot_windows_is_noticed(world: World, cou
 
 
 def test_a_snapshot_of_the_volume_that_forgot_one_window_is_noticed_on_the_same_timeline(world: World) -> None:
-    one_window(world)
-    world.snapshot()
-    one_window(world)
-    world.check()
-    seen = world.fence()
-    world.restore(to_the_moment=False)
+    seen = forget_one_window(world)
     assert world.fence().timeline == seen.timeline
     with pytest.raises(Refused, match="does not know window"):
         world.check()
 
 
 def test_what_others_send_from_a_restored_ledger_hides_nothing(world: World) -> None:
-    one_window(world)
-    world.snapshot()
-    one_window(world)
-    world.check()
-    seen = world.fence()
-    world.restore(to_the_moment=False)
+    seen = forget_one_window(world)
     other = Hand(world.server.url())  # it remembers nothing, and nobody has looked yet
     while world.fence().windows <= seen.windows:
         other.window(limit=1)
@@ -202,12 +203,7 @@ def test_the_evidence_of_a_worker_that_was_killed_before_it_mirrored_remembers_i
 
 
 def test_who_accepts_ends_all_memories_and_one_that_is_forgotten_is_noticed(world: World) -> None:
-    one_window(world)
-    world.snapshot()
-    one_window(world)
-    world.check()
-    old = world.fence()
-    world.restore(to_the_moment=False)
+    old = forget_one_window(world)
     with pytest.raises(Refused):
         world.check()
     with world.connected() as connection:

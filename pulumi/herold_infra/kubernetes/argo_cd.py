@@ -6,7 +6,6 @@ repository: the Secret `argocd-secret`, the authorities in `argocd-tls-certs-cm`
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from pulumi_kubernetes import core
 
 from herold_infra.kubernetes.component import Component, Data, Manifest, Place
 from herold_infra.kubernetes.declaring import KINDS, declare
-from herold_infra.kubernetes.password import draw, make_secret
+from herold_infra.kubernetes.password import draw, encode_plain, make_secret
 from herold_infra.settings import SettingsRefused
 
 THING = "argocd"
@@ -120,8 +119,4 @@ def build_cluster(place: Place, facts: Mapping[str, str]) -> Manifest:
     )
     metadata["labels"]["argocd.argoproj.io/secret-type"] = "cluster"
     content = {"name": "in-cluster", "server": SERVER, "config": json.dumps({"tlsClientConfig": {"insecure": False}})}
-    return {"metadata": metadata, "type": "Opaque", "data": {key: _coded(text) for key, text in content.items()}}
-
-
-def _coded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    return {"metadata": metadata, "type": "Opaque", "data": {key: encode_plain(text) for key, text in content.items()}}

@@ -63,4 +63,9 @@ def make_secret(
 
 def encode(text: pulumi.Output[str]) -> pulumi.Output[str]:
     """As `data` of a Secret wants it."""
-    return text.apply(lambda plain: base64.b64encode(plain.encode()).decode())
+    return text.apply(encode_plain)
+
+
+def encode_plain(text: str) -> str:
+    """The same of a text that is known."""
+    return base64.b64encode(text.encode()).decode()
