@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_random as random
 from pulumi_aws import secretsmanager
 
 from herold_infra.aws.keys import Keys
 from herold_infra.aws.place import Data, Place
 from herold_infra.component import Component
+from herold_infra.drawing import draw
 
-# Letters and digits: 190 bits, and nothing that a URL or a service would read otherwise.
-LENGTH = 32
 RECOVERY_DAYS = 30
 
 
@@ -40,7 +38,7 @@ def make_password(
     gives the service and the secret the same one. `runbook`: how people change it, where nothing rotates it; its tag
     says so to the policies.
     """
-    drawn = random.RandomPassword(place.logical(thing), length=LENGTH, special=False, opts=owner.kept())
+    value = draw(owner, place.logical(thing))
     secret = secretsmanager.Secret(
         place.logical(thing),
         region=place.region,
@@ -51,7 +49,7 @@ def make_password(
         tags=place.tags(thing, Data.CREDENTIAL) | ({"herold:rotation": runbook} if runbook else {}),
         opts=owner.kept(),
     )
-    return Password(user, secret, pulumi.Output.secret(drawn.result))
+    return Password(user, secret, value)
 
 
 def keep_password(

@@ -15,9 +15,10 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes import core
 
+from herold_infra.drawing import draw
 from herold_infra.kubernetes.component import Component, Data, Manifest, Place
 from herold_infra.kubernetes.declaring import KINDS, declare
-from herold_infra.kubernetes.password import draw, encode_plain, make_secret
+from herold_infra.kubernetes.password import encode_plain, make_secret
 from herold_infra.settings import SettingsRefused
 
 THING = "argocd"
@@ -55,7 +56,7 @@ class ArgoCd(Component):
         self.register_outputs({"cluster": self.cluster})
 
     def _make_cache_secret(self, *, after: list[pulumi.Resource]) -> pulumi.Resource:
-        password = draw(self, CACHE)
+        password = draw(self, self.place.logical(CACHE))
         conf = password.apply(build_cache_settings)
         return make_secret(self, CACHE, THING, {"auth": password, "redis.conf": conf}, after=after)
 

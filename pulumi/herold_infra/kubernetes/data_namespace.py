@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes import core, networking
 
+from herold_infra.drawing import draw
 from herold_infra.kubernetes.component import Component, Data, Manifest, Place
-from herold_infra.kubernetes.password import Password, draw, make_password
+from herold_infra.kubernetes.password import Password, make_password
 
 THING = "data"
 STANDARD = "restricted"
@@ -53,9 +54,10 @@ class DataNamespace(Component):
         )
         self.ready: list[pulumi.Resource] = [namespace, closed]
         self.passwords: dict[str, Password] = {
-            service: make_password(
-                self, service, after=self.ready, others={name: draw(self, f"{service}-{name}") for name in others}
-            )
+            service: make_password(self, service, after=self.ready, others=self._draw(service, others))
             for service, others in SERVICES.items()
         }
         self.register_outputs({"passwords": {name: made.secret for name, made in self.passwords.items()}})
+
+    def _draw(self, service: str, names: tuple[str, ...]) -> dict[str, pulumi.Output[str]]:
+        return {name: draw(self, self.place.logical(f"{service}-{name}")) for name in names}

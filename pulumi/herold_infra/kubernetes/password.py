@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_random as random
 from pulumi_kubernetes import core
 
+from herold_infra.drawing import draw
 from herold_infra.kubernetes.component import Component, Data
-
-# 32 letters and digits: 190 bits, and nothing that a URL, a shell or a configuration file would read otherwise.
-LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -33,15 +30,9 @@ def make_password(
 ) -> Password:
     """The Secret `<thing>-administrator` with `password`, and what `others` adds to it under its own keys."""
     name = f"{thing}-administrator"
-    value = draw(owner, name)
+    value = draw(owner, owner.place.logical(name))
     make_secret(owner, name, thing, {"password": value, **(others or {})}, after=after)
     return Password(name, value)
-
-
-def draw(owner: Component, name: str) -> pulumi.Output[str]:
-    """A secret text of letters and digits, drawn once."""
-    made = random.RandomPassword(owner.place.logical(name), length=LENGTH, special=False, opts=owner.kept())
-    return pulumi.Output.secret(made.result)
 
 
 def make_secret(
