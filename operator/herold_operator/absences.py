@@ -14,10 +14,11 @@ from herold_operator.deeds import brake
 from herold_operator.events import EventReason, Happening
 from herold_operator.foreman import Foreman
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import Ledger, RunView, Snapshot
+from herold_operator.ledger import Ledger
 from herold_operator.lookout import Lookout, campaign_of
 from herold_operator.notifying import Notifier
 from herold_operator.preflights import PREFLIGHT
+from herold_operator.snapshot import RunView, Snapshot
 from herold_operator.starts import BUILD
 from herold_operator.telling import Teller
 from herold_operator.world import World

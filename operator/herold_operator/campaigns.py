@@ -19,9 +19,9 @@ from herold_operator.conditions import Condition, build_conditions, stamp
 from herold_operator.job_trouble import Trouble
 from herold_operator.jobs import job_name
 from herold_operator.judging import Verdict, sentence
-from herold_operator.ledger import HoldView, LedgerState, RunView
 from herold_operator.outlook import Outlook, build_ahead, describe
 from herold_operator.reasons import Reason
+from herold_operator.snapshot import HoldView, LedgerState, RunView
 from herold_operator.tasks import Refusal, TaskView
 
 BY_ABSENCE = f"{ACTOR}: absence"

@@ -15,7 +15,9 @@ from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR, BY_STOP
 from herold_operator.campaigns import Brakes
-from herold_operator.ledger import Ledger, RunView, read_run, read_task
+from herold_operator.ledger import Ledger
+from herold_operator.reading import read_run, read_task
+from herold_operator.snapshot import RunView
 from herold_operator.tasks import TaskView
 
 

@@ -12,8 +12,8 @@ from herold.metrics import Metric, Reading
 from herold.resources.meta import Key
 from herold_operator import metrics as m
 from herold_operator.conditions import stamp
-from herold_operator.ledger import HoldView, RunView, Snapshot
 from herold_operator.reasons import ConditionType
+from herold_operator.snapshot import HoldView, RunView, Snapshot
 from herold_operator.workers import deployment_name
 
 # A run that is over stays in the figures so long: who must look at it has a day to do so.

@@ -12,9 +12,9 @@ from herold.journal import Journal
 from herold.resources.meta import Key
 from herold.resources.sender import SenderProfile
 from herold_operator.api import KubernetesApi
-from herold_operator.ledger import Backlog
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import Backlog
 from herold_operator.workers import (
     APPLIED,
     ASKED,

@@ -17,10 +17,10 @@ from herold_operator.api import FIELD_MANAGER, Conflict, KubernetesApi
 from herold_operator.deeds import withdraw
 from herold_operator.job_trouble import Trouble, not_made, read_trouble
 from herold_operator.jobs import build_audience_job, build_preflight_job, job_name
-from herold_operator.ledger import Snapshot
 from herold_operator.lookout import Lookout
 from herold_operator.pods import Platform
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import Snapshot
 from herold_operator.tasks import TaskKey, TaskView, look_at, look_seconds, overdue_at
 
 

@@ -17,7 +17,9 @@ from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR
 from herold_operator.fleets import Fleets
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import Backlog, HoldView, Ledger, RunView, Snapshot, started_by_us
+from herold_operator.ledger import Ledger
+from herold_operator.reading import started_by_us
+from herold_operator.snapshot import Backlog, HoldView, RunView, Snapshot
 from herold_operator.tasks import TaskKey, TaskView
 from herold_operator.world import World
 

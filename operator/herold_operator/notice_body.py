@@ -18,8 +18,8 @@ from typing import Any
 from herold.ledger.notices import Notice
 from herold.planning.words import length, number, people
 from herold_operator.conditions import stamp
-from herold_operator.ledger import RunView
 from herold_operator.reasons import MEANINGS, Reason
+from herold_operator.snapshot import RunView
 
 MOST_FINDINGS = 50
 _MOST_WORDS = 1000  # characters of a finding

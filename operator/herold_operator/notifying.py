@@ -11,10 +11,11 @@ from herold.ledger.notices import Notice, put_notices, read_told
 from herold.resources.resolved import PROOF
 from herold_operator.api import Conflict
 from herold_operator.campaigns import VANISHED, Seen
-from herold_operator.ledger import HoldView, Ledger, RunView, Snapshot
+from herold_operator.ledger import Ledger
 from herold_operator.notice_body import About, build_findings
 from herold_operator.notices import Facts, baseline, facts_of, plan_absence_notice, plan_notices
 from herold_operator.receivers import Receivers
+from herold_operator.snapshot import HoldView, RunView, Snapshot
 
 _Place = tuple[str, str]
 

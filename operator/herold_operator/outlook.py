@@ -16,9 +16,9 @@ from herold.resources.resolved import ResolvedCampaign
 from herold_operator.conditions import Condition, stamp
 from herold_operator.job_trouble import Trouble
 from herold_operator.judging import Verdict
-from herold_operator.ledger import LedgerState, RunView
 from herold_operator.reasons import ConditionType, Reason
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import LedgerState, RunView
 from herold_operator.tasks import TaskView, next_wait
 
 # Before the first message may fall due: time to mend what takes a day, and a last look.

@@ -29,12 +29,13 @@ from herold_operator.foreman import Foreman
 from herold_operator.health import Health
 from herold_operator.judging import Judge, Verdict
 from herold_operator.keyed_queue import KeyedQueue
-from herold_operator.ledger import Backlog, Ledger, RunView, Snapshot
+from herold_operator.ledger import Ledger
 from herold_operator.lookout import Lookout, backlog_of, campaign_of
 from herold_operator.notifying import Notifier
 from herold_operator.outlook import look_out
 from herold_operator.preflights import PREFLIGHT, Preflights
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import Backlog, RunView, Snapshot
 from herold_operator.starts import BUILD, Starts
 from herold_operator.statuses import Statuses
 from herold_operator.telling import Teller

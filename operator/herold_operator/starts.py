@@ -14,8 +14,9 @@ from herold_operator.deeds import ask, request_build
 from herold_operator.foreman import Foreman
 from herold_operator.job_trouble import Trouble
 from herold_operator.judging import Verdict
-from herold_operator.ledger import Ledger, RunView
+from herold_operator.ledger import Ledger
 from herold_operator.lookout import Lookout
+from herold_operator.snapshot import RunView
 from herold_operator.tasks import Refusal, TaskView, ask_again_at, build_refusal, refusal_of
 
 BUILD: TaskKind = "Build"

@@ -12,9 +12,9 @@ from typing import Any
 
 from herold.resources.scalars import parse_rate
 from herold.resources.sender import SenderProfile
-from herold_operator.ledger import Backlog
 from herold_operator.pods import Platform, build_pod, sender_secrets
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import Backlog
 
 APPLIED, ASKED = "herold.dev/applied", "herold.dev/replicas"
 SENDER_LABEL, NAMESPACE_LABEL = "herold.dev/sender", "herold.dev/sender-namespace"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herold_operator.ledger import RunView
 from herold_operator.notice_body import ENDS, NOTICES, About, Finding, NoticeType, build_findings, reference_lines
 from herold_operator.notices import MOST_A_DAY, Facts, baseline, facts_of, plan_absence_notice, plan_notices
 from herold_operator.reasons import MEANINGS, ConditionType, Reason
+from herold_operator.snapshot import RunView
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 LATE = Finding("ManyExpire", "1,200 of 5,000 people are reached too late", "raise the pace")

@@ -22,10 +22,10 @@ from herold.settings import Settings
 from herold_operator.events import plan_events
 from herold_operator.jobs import build_preflight_job
 from herold_operator.judging import Verdict
-from herold_operator.ledger import LedgerState
 from herold_operator.outlook import Outlook, look_out, preflight_digest
 from herold_operator.pods import Platform as Place
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import LedgerState
 from herold_operator.tasks import TaskView
 from parts.campaigns import small_campaign
 from parts.certificates import make_certificates

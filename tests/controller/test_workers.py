@@ -10,9 +10,9 @@ import pytest
 
 from controller.platform import SENDERS, SHARED, Platform, world
 from herold.settings import Settings
-from herold_operator.ledger import Backlog
 from herold_operator.pods import Platform as Place
 from herold_operator.settings import OperatorSettings
+from herold_operator.snapshot import Backlog
 from herold_operator.workers import build_worker_deployment, deployment_name, wanted_replicas
 from parts.campaigns import small_campaign
 from parts.kubernetes import wait_for

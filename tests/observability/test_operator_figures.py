@@ -19,7 +19,7 @@ from herold_operator.figures import (
     overdue,
     workers_of,
 )
-from herold_operator.ledger import Backlog, HoldView, LedgerState, RunView, Snapshot
+from herold_operator.snapshot import Backlog, HoldView, LedgerState, RunView, Snapshot
 from herold_operator.vitals import Vitals
 from herold_operator.workers import deployment_name
 
