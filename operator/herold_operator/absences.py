@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from herold.journal import Journal
 from herold.resources.meta import Key
 from herold.resources.resolved import PROOF
+from herold_operator.brakes import plan_absence
 from herold_operator.breaker import Breaker
-from herold_operator.campaigns import BY_ABSENCE, is_held_as_orphan, plan_absence
+from herold_operator.campaigns import BY_ABSENCE, is_held_as_orphan
 from herold_operator.deeds import brake
 from herold_operator.events import EventReason, Happening
 from herold_operator.foreman import Foreman

@@ -14,7 +14,7 @@ from herold.resources.approving import Approval, Approved, written_digest
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.annotations import ACTOR, BY_STOP
-from herold_operator.campaigns import Brakes
+from herold_operator.brakes import Brakes
 from herold_operator.ledger import Ledger
 from herold_operator.reading import read_run, read_task
 from herold_operator.snapshot import RunView

@@ -15,6 +15,8 @@ from herold.resources.meta import Key, Resource
 from herold.resources.references import check_references, check_segments
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.template import MessageTemplate
+from herold_operator.conditions import Condition
+from herold_operator.reasons import Reason
 from herold_operator.world import World
 
 
@@ -72,7 +74,15 @@ class Judge:
         return found
 
 
-def sentence(mistakes: tuple[Mistake, ...], most: int = 8) -> str:
+def build_validity(verdict: Verdict, what: str = "resource") -> Condition:
+    """The condition Valid of what somebody calls a `what`."""
+    if not verdict.mistakes:
+        return Condition(Reason.ACCEPTED, f"The {what} and everything that it names are right.")
+    reason = Reason.REFERENCE_NOT_FOUND if verdict.missing else Reason.INVALID_SPEC
+    return Condition(reason, _sentence(verdict.mistakes))
+
+
+def _sentence(mistakes: tuple[Mistake, ...], most: int = 8) -> str:
     """Mistakes as the message of a condition."""
     lines = [
         f"{each.file}: {each.path + ': ' if each.path else ''}{each.message}{f' ({each.fix})' if each.fix else ''}"

@@ -10,7 +10,8 @@ from herold.ledger.notices import Facts as Kept
 from herold.ledger.notices import Notice, put_notices, read_told
 from herold.resources.resolved import PROOF
 from herold_operator.api import Conflict
-from herold_operator.campaigns import VANISHED, Seen
+from herold_operator.brakes import VANISHED
+from herold_operator.campaigns import Seen
 from herold_operator.ledger import Ledger
 from herold_operator.notice_body import About, build_findings
 from herold_operator.notices import Facts, baseline, facts_of, plan_absence_notice, plan_notices

@@ -21,7 +21,9 @@ from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_o
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.approvals import KIND as APPROVAL
 from herold_operator.approvals import Approvals
-from herold_operator.campaigns import Seen, ledger_name, plan_brakes, regression, start_time
+from herold_operator.brakes import plan_brakes
+from herold_operator.campaign_status import regression
+from herold_operator.campaigns import Seen, ledger_name, start_time
 from herold_operator.deeds import brake, sync
 from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, out_of_order, overdue, unmanned
 from herold_operator.fleets import WORKERS, Fleets

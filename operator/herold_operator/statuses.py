@@ -16,10 +16,11 @@ from herold.resources.meta import Key
 from herold.resources.status import CampaignStatus, ResourceStatus
 from herold_operator.api import KubernetesApi
 from herold_operator.attribution import ATTRIBUTED, attribute
-from herold_operator.campaigns import Seen, build_blind_status, build_status, build_validity
+from herold_operator.campaign_status import build_blind_status, build_status
+from herold_operator.campaigns import Seen
 from herold_operator.conditions import build_conditions
 from herold_operator.events import Happening, plan_events
-from herold_operator.judging import Verdict
+from herold_operator.judging import Verdict, build_validity
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Ledger
 from herold_operator.newer import keep_unknown
@@ -51,7 +52,7 @@ class Statuses:
         before = item.get("status", {})
         generation = item["metadata"]["generation"]
         conditions = build_conditions(
-            (build_validity(verdict, "The resource and everything that it names are right."),),
+            (build_validity(verdict),),
             before.get("conditions", ()),
             generation=generation,
             now=datetime.now(UTC),
