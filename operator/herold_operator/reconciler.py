@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from herold.errors import HeroldError, Temporary
 from herold.journal import Journal, place_of
 from herold.ledger.fence import regress
 from herold.resources.meta import Key
-from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 from herold_operator.absences import Absences
-from herold_operator.annotations import HOLD_ANNOTATION, STOP_ANNOTATION, stop_order
 from herold_operator.api import Conflict, KubernetesApi
 from herold_operator.approvals import KIND as APPROVAL
 from herold_operator.approvals import Approvals
 from herold_operator.brakes import plan_brakes
 from herold_operator.campaign_status import regression
-from herold_operator.campaigns import Seen, ledger_name, start_time
+from herold_operator.campaigns import Seen
 from herold_operator.deeds import brake, sync
-from herold_operator.figures import UNMANNED_AFTER, Since, build_reading, moving, out_of_order, overdue, unmanned
 from herold_operator.fleets import WORKERS, Fleets
 from herold_operator.foreman import Foreman
 from herold_operator.health import Health
-from herold_operator.judging import Judge, Verdict
+from herold_operator.judging import Judge
 from herold_operator.keyed_queue import KeyedQueue
 from herold_operator.ledger import Ledger
-from herold_operator.lookout import Lookout, backlog_of, campaign_of
+from herold_operator.lookout import Lookout, backlog_of
+from herold_operator.meter import Meter
 from herold_operator.notifying import Notifier
-from herold_operator.outlook import look_out
-from herold_operator.preflights import PREFLIGHT, Preflights
+from herold_operator.preflights import Preflights
 from herold_operator.settings import OperatorSettings
-from herold_operator.snapshot import Backlog, RunView, Snapshot
-from herold_operator.starts import BUILD, Starts
+from herold_operator.snapshot import Backlog, Snapshot
+from herold_operator.starts import Starts
 from herold_operator.statuses import Statuses
 from herold_operator.telling import Teller
 from herold_operator.turns import is_urgent, next_visits
+from herold_operator.witness import Witness
 from herold_operator.world import World
 
 TASKS = 8
@@ -70,13 +66,10 @@ class Reconciler:
     _preflights: Preflights = field(init=False)
     _absences: Absences = field(init=False)
     _judge: Judge = field(init=False)
+    _meter: Meter = field(init=False)
+    _witness: Witness = field(init=False)
     _stops: dict[Key, str] = field(default_factory=dict)  # annotations for which the ledger was looked at anew
     _synced: dict[Key, object] = field(default_factory=dict)
-    _progress: Since[int] = field(default_factory=Since)
-    _waits: Since[Key] = field(default_factory=Since)
-    _stalled: float = 0.0
-    _late: float = 0.0
-    _unmanned: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.world)
@@ -85,6 +78,8 @@ class Reconciler:
         self._foreman = Foreman(self.api, self.lookout, self.fleets.platform, self.settings, self.journal)
         self._starts = Starts(self.ledger, self.lookout, self._foreman, self.journal)
         self._preflights = Preflights(self.ledger, self.lookout, self._foreman)
+        self._meter = Meter(self.lookout, self.world, self.fleets, self.queue, self.settings, self.health)
+        self._witness = Witness(self.lookout, self._starts, self.approvals, self._meter, self.settings)
         self._absences = Absences(
             self.ledger, self.lookout, self.world, self.queue, self._foreman, self.teller, self.notifier, self.journal
         )
@@ -192,8 +187,8 @@ class Reconciler:
         elif item is not None:
             await self._plain(key, item)
 
-    def measure(self) -> None:
-        """Once a tick: call whose turn it is, and bring the metrics up to date."""
+    def tick(self) -> None:
+        """Once a tick: call whose turn it is, and bring the figures up to date."""
         self.health.beat()
         if self.approvals.reread():
             above = self.approvals.above
@@ -201,26 +196,7 @@ class Reconciler:
             self.lookout.wake_all()
         for key in self._foreman.next_turns():
             self.queue.add(key)
-        now, snapshot, trouble = time.monotonic(), self.lookout.snapshot, self.lookout.trouble
-        campaigns = [(key, self.world.objects[key].get("status") or {}) for key in self.world.of_kind("Campaign")]
-        if snapshot is not None and trouble is None:
-            self._stalled = self._progress.longest(moving(snapshot), now)
-            lead = timedelta(seconds=self.settings.freeze_lead)
-            self._late = self._waits.longest(overdue(campaigns, snapshot.ledger.now, lead), now)
-            before = self._unmanned
-            self._unmanned = unmanned(snapshot, self._progress.so_long(UNMANNED_AFTER, now))
-            for run_id in (before ^ self._unmanned) & snapshot.by_id.keys():
-                self.queue.add(campaign_of(snapshot.by_id[run_id]))
-        self.health.reading = build_reading(
-            queue=len(self.queue),
-            away=0.0 if trouble is None else now - trouble[0],
-            states=Counter(str(status.get("state", "New")) for _, status in campaigns),
-            degraded=out_of_order(status for _, status in campaigns),
-            snapshot=snapshot,
-            stalled=self._stalled,
-            late=self._late,
-            wanted=self.fleets.asked(),
-        )
+        self._meter.measure()
 
     async def _workers(self, key: Key) -> None:
         if self.lookout.snapshot is None:
@@ -248,24 +224,24 @@ class Reconciler:
             await self._statuses.say_blind(key, item, verdict, self.lookout.trouble[1])
             return
         snapshot = self.lookout.snapshot or await self.lookout.look()
-        seen = self._see(key, item, verdict, snapshot)
+        seen = self._witness.see(key, item, verdict, snapshot)
         if seen.stop is not None and seen.ordered is None and seen.stop != self._stops.get(key):
             self._stops[key] = seen.stop  # the run that it names may be younger than the snapshot
-            seen = self._see(key, item, verdict, await self.lookout.look())
+            seen = self._witness.see(key, item, verdict, await self.lookout.look())
         brakes = plan_brakes(seen)
         if brakes.any:
             await brake(self.ledger, self.journal, seen.namespace, seen.name, seen.run, brakes)
-            seen = self._see(key, item, verdict, await self.lookout.look())
+            seen = self._witness.see(key, item, verdict, await self.lookout.look())
         if await self._check_regression(key, seen, self.lookout.snapshot or snapshot):
-            seen = self._see(key, item, verdict, await self.lookout.look())
+            seen = self._witness.see(key, item, verdict, await self.lookout.look())
         if seen.run is not None:
             self.lookout.ours.add(seen.run.id)
         done = await self._starts.attend(key, seen)
         if done.news:
-            seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
+            seen = self._witness.see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
         ahead = await self._preflights.attend(key, seen)
         if ahead.news:
-            seen = self._see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
+            seen = self._witness.see(key, item, verdict, self.lookout.snapshot or snapshot, done.run)
         seen = replace(seen, trouble=done.trouble, waits=done.waits, preflight_trouble=ahead.trouble)
         await self._statuses.say(key, item, seen)
         for seconds in next_visits(seen, self.settings):
@@ -288,65 +264,3 @@ class Reconciler:
             await self.ledger.call(lambda connection: regress(connection, why, fresh.ledger.accepted))
             self.journal.write("error", "ledger_regressed", resource=f"{key[1]}/{key[2]}", message=why)
         return True
-
-    def _see(
-        self,
-        key: Key,
-        item: Mapping[str, Any],
-        verdict: Verdict,
-        snapshot: Snapshot,
-        run: RunView | None = None,
-    ) -> Seen:
-        """`run`: fresher than the snapshot's."""
-        spec = item.get("spec") or {}
-        name = ledger_name(key[2], spec)
-        occurrence = spec.get("occurrence", 1)
-        occurrence = occurrence if isinstance(occurrence, int) else 1
-        run = run or snapshot.runs.get((key[1], name, occurrence))
-        task = self.lookout.task((BUILD, key[1], name, occurrence))
-        refusal, frozen_changed = self._starts.known(key, verdict, run, task)
-        lead = timedelta(seconds=self.settings.freeze_lead)
-        starts_at = start_time(verdict.resolved, lead) if verdict.resolved is not None else None
-        # What was started stays started.
-        approval, unapproved = self.approvals.judge(verdict.resolved if run is None else None, snapshot.ledger.now)
-        preflight = self.lookout.task((PREFLIGHT, key[1], name, occurrence))
-        annotations = item["metadata"].get("annotations") or {}
-        return Seen(
-            namespace=key[1],
-            name=name,
-            generation=item["metadata"]["generation"],
-            occurrence=occurrence,
-            suspend=spec.get("suspend") is True,
-            hold=annotations.get(HOLD_ANNOTATION),
-            stop=annotations.get(STOP_ANNOTATION),
-            ordered=_ordered(key, annotations.get(STOP_ANNOTATION), snapshot, run),
-            verdict=verdict,
-            run=run,
-            task=task,
-            holds=snapshot.holds_on(key[1], name, run.sender if run else _sender_of(verdict.resolved)),
-            ledger=snapshot.ledger,
-            refusal=refusal,
-            frozen_changed=frozen_changed,
-            starts_at=starts_at,
-            status=item.get("status") or {},
-            approval=approval,
-            unapproved=unapproved,
-            unmanned=self.settings.senders_namespace if run is not None and run.id in self._unmanned else None,
-            outlook=look_out(verdict, run, preflight, snapshot.ledger, self.settings, starts_at),
-            preflight=preflight,
-        )
-
-
-def _ordered(key: Key, annotation: str | None, snapshot: Snapshot, fresher: RunView | None) -> RunView | None:
-    """The run of this campaign that the annotation wants stopped."""
-    order = stop_order(annotation) if annotation is not None else None
-    if order is None:
-        return None
-    run = fresher if fresher is not None and fresher.id == order[0] else snapshot.by_id.get(order[0])
-    return run if run is not None and campaign_of(run) == key else None
-
-
-def _sender_of(resolved: ResolvedCampaign | None) -> str | None:
-    if resolved is None:
-        return None
-    return f"{resolved.sender.metadata.namespace}/{resolved.sender.metadata.name}"

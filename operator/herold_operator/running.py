@@ -228,5 +228,5 @@ async def _tick(reconciler: Reconciler, own: OperatorSettings) -> None:
     while True:
         began = time.monotonic()
         await _look(reconciler)
-        reconciler.measure()
+        reconciler.tick()
         await asyncio.sleep(max(0.05, own.tick - (time.monotonic() - began)))
