@@ -27,6 +27,8 @@ _MOST_WORDS = 1000  # characters of a finding
 _QUOTES = ("CannotRender",)
 _WITH_AT = re.compile(r"\S*@\S*")
 _SPACES = re.compile(r"\s+")
+# Not those in a name: s1._domainkey and s2._domainkey are two.
+_NUMBER = re.compile(r"\b\d[\d,.]*")
 _COUNTS = ("planned", "sent", "deferred", "failed", "suppressed", "skipped", "uncertain")
 
 
@@ -71,7 +73,7 @@ class Finding:
     @property
     def key(self) -> str:
         """The same for the same finding, though it counts other people by now."""
-        return hashlib.sha256(re.sub(r"[\d,.]+", "", f"{self.reason} {self.message}").encode()).hexdigest()[:16]
+        return hashlib.sha256(_NUMBER.sub("", f"{self.reason} {self.message}").encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,10 +107,12 @@ def build_ahead(outlook: Outlook, trouble: Trouble | None, status: Mapping[str, 
 
 
 def describe(outlook: Outlook) -> str:
-    """When it found nothing, and when it looks; for the condition Planned."""
+    """When it found nothing, what it could not look at, and when it looks; for the condition Planned."""
     if outlook.findings == () and outlook.task is not None and outlook.task.finished_at is not None:
         coming = f"; the next is at {stamp(outlook.next_at)}" if outlook.next_at is not None else ""
-        return f" Pre-flight found nothing at {stamp(outlook.task.finished_at)}{coming}."
+        # A look of the version before says nothing of what it could not see.
+        unknown = "".join(f" Not known: {each}." for each in (outlook.task.outcome or {}).get("unknown", ()))
+        return f" Pre-flight found nothing at {stamp(outlook.task.finished_at)}{coming}.{unknown}"
     if outlook.findings:
         return " Pre-flight found trouble: see Degraded."
     return f" Pre-flight is due at {stamp(outlook.checkpoint)}." if outlook.checkpoint is not None else ""

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cli.world import CANARY, DEADLINE, World, addresses
 from herold.demo.mailbox import read_mailbox
@@ -24,6 +26,7 @@ from herold.message.identity import parse_token, parse_verp
 from herold.resources.resolved import ResolvedCampaign
 from parts.campaigns import small_campaign
 from parts.logins import login
+from parts.name_server import name_server_of_a_pod
 from parts.people import KEY, add_people
 from parts.smtp_sink import SmtpSink, smtp_sink
 from planning.repository import Repository, started
@@ -235,6 +238,27 @@ def test_a_relay_is_not_asked_for_what_is_there_already(declared: World, sink: S
     declared.must(*proof(declared))
     sink.process.kill()
     assert "all of them by an earlier proof" in declared.must(*proof(declared)).out
+
+
+def test_a_key_that_is_not_published_is_said_with_the_proof_which_is_sent_all_the_same(
+    declared: World, sink: SmtpSink, tmp_path: Path
+) -> None:
+    key = rsa.generate_private_key(65_537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    for name, file, content in (("dkim", "tls.key", pem), ("herold-key", "key", KEY)):
+        (tmp_path / "secrets" / name).mkdir(parents=True)
+        (tmp_path / "secrets" / name / file).write_bytes(content)
+    declared.environ["HEROLD_SECRETS_DIR"] = str(tmp_path / "secrets")
+    signs = {"domain": "shop.internal", "selector": "s1", "keyRef": {"name": "dkim"}}
+    declared.declare(campaign(sink, sender={"dkim": [signs]}))
+    with name_server_of_a_pod(tmp_path) as (_, begin):
+        command = [*begin, sys.executable, "-m", "herold.cli", *proof(declared)]
+        done = subprocess.run(
+            command, env=declared.settings(), cwd=declared.folder, capture_output=True, text=True, timeout=DEADLINE
+        )
+    assert done.returncode == 0, done
+    assert "\nwarning: s1._domainkey.shop.internal: no TXT record is there" in done.stdout
+    assert recipients(sink) == {ANNA: 3, BERND: 2}
 
 
 def test_what_no_inbox_takes_is_a_failure(world: World, tmp_path: Path) -> None:

@@ -146,6 +146,13 @@ def test_a_finding_is_told_once_though_its_numbers_change_and_again_after_it_was
     assert heard == [[], it, [], it, [], [], [], gone, [], it]
 
 
+def test_two_names_that_differ_by_a_number_are_two_findings() -> None:
+    first, second = (replace(AWAY, message=f"s{number}._domainkey.shop.de: no TXT record") for number in (1, 2))
+    news, told = kinds(Facts(), facts_of(status("Scheduled")), findings=(first,))
+    assert news == ["preflight_found"]
+    assert kinds(told, facts_of(status("Scheduled")), findings=(first, second))[0] == ["preflight_found"]
+
+
 def test_of_a_campaign_of_which_nothing_was_told_its_status_counts_as_told() -> None:
     over = status("Completed", 7, started=True, Degraded="AlreadyRan")
     closed = run(started_at=NOW, closed_at=NOW)

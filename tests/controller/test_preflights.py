@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from controller.platform import SENDERS, TEAM, Object, Platform, world
 from controller.test_building import CREATING, created, named, quick
 from controller.test_events import wait_told
 from controller.test_writes import writes
 from herold.ledger.database import one
+from herold.processes.tasks import run_task
 from herold.settings import Settings
 from herold_operator.events import plan_events
 from herold_operator.jobs import build_preflight_job
@@ -31,8 +34,11 @@ from parts.campaigns import small_campaign
 from parts.certificates import make_certificates
 from parts.jobs import container_status
 from parts.kubernetes import wait_for
+from parts.name_server import name_server
+from parts.people import KEY
 from parts.smtp_sink import SmtpSink, smtp_sink
 from parts.tasks import task_view
+from parts.webhook_receiver import webhook_receiver
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TIME = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -136,6 +142,59 @@ def test_a_wrong_password_is_said_before_its_time_and_no_longer_once_it_is_mende
         wait_for("the Event", lambda: reasons(platform, campaign)[-1] == "PreflightClear")
         assert platform.runs() == []
         assert sink.accepted() == []
+
+
+def test_a_key_that_is_not_published_is_said_before_its_time_and_no_longer_once_it_is(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The Jobs' work is done by the test itself: a name server of its own has another port than a pod would ask."""
+    platform.node.may_run = never_preflights
+    key = rsa.generate_private_key(65_537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    for name, file, content in (("dkim-shop", "tls.key", pem), ("herold-key", "key", KEY)):
+        (tmp_path / "mounted" / name).mkdir(parents=True)
+        (tmp_path / "mounted" / name / file).write_bytes(content)
+    settings = platform.settings.model_copy(update={"secrets_dir": tmp_path / "mounted"})
+    signs = {"domain": "shop.internal", "selector": "s1", "keyRef": {"name": "dkim-shop"}}
+    campaign = {"repeatPolicy": "Allow"}
+    with (
+        name_server() as names,
+        webhook_receiver() as receiver,
+        smtp_sink(tmp_path / "sink.log") as sink,
+    ):
+        platform.declare_receiver(receiver.file)
+        platform.operator(preflight_again="1")
+        resources = world(port=sink.port, schedule=due_in(2 * HOUR), sender={"dkim": [signs]}, campaign=campaign)
+
+        def now(name: str) -> Object:
+            """A condition, after what is asked for was done."""
+            asked = "SELECT id, turn FROM task WHERE kind = 'Preflight' AND finished_at IS NULL"
+            for task, turn in platform.connection.execute(asked).fetchall():
+                run_task(settings, task, turn, names.resolver(0.5 if names.is_silent else 20))
+            return platform.condition(resources[-1], name) or {"reason": "", "message": ""}
+
+        def degraded(reason: str) -> Object | None:
+            found = now("Degraded")
+            return found if found["reason"] == reason else None
+
+        platform.apply(*resources)
+        message = wait_for("the finding", lambda: degraded("PreflightFoundTrouble"))["message"]
+        assert "DkimKeyNotPublished: s1._domainkey.shop.internal: no TXT record is there" in message
+        assert "DkimKeyNotPublished" in wait_told(platform, resources[-1], "PreflightFoundTrouble")["message"]
+        told = wait_for("the notice", lambda: receiver.told("campaign.preflight_found"))
+        assert [each.data["reason"] for each in told] == ["DkimKeyNotPublished"]
+        der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        names.records["s1._domainkey.shop.internal"] = [f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"]
+        wait_for("it to be well", lambda: degraded("AsExpected"), 60)
+        wait_for("the Event", lambda: "PreflightClear" in reasons(platform, resources[-1]))
+        wait_for("the notice", lambda: receiver.told("campaign.preflight_clear"))
+        names.is_silent = True
+        platform.api.merge(resources[-1], {"spec": {"audience": {"maxRecipients": 77}}})
+
+        said = " Not known: s1._domainkey.shop.internal: no name server answered in time."
+        wait_for("it to say what it does not know", lambda: now("Planned")["message"].endswith(said), 60)
+        platform.wait_reason(resources[-1], "Degraded", "AsExpected")
+        assert platform.runs() == []
 
 
 def test_every_finding_is_said_and_a_secret_that_is_missing_is_one_of_them(platform: Platform) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from herold.errors import InvalidInput
 from herold.ledger.deliveries import STATES, State
 from herold.ledger.proofs import SeedOutcome
 from herold.planning.proofs import MOST_MAILS, MOST_SHOWN, PlannedProofs, plan_branch_proofs, plan_proofs
-from herold.planning.proven import MARK, Proven, Shown, as_proof_comment, as_proof_json, as_unproven_comment
+from herold.planning.proven import (
+    MARK,
+    Proven,
+    Shown,
+    as_proof_comment,
+    as_proof_json,
+    as_proof_text,
+    as_unproven_comment,
+)
 from herold.resources.resolved import ResolvedCampaign
 from parts.campaigns import small_campaign
 from planning.repository import Repository, another, started
@@ -120,6 +129,14 @@ def test_the_headline_counts_what_became_of_it() -> None:
         assert proven.waits == (state in ("waiting", "deferred"))
         assert bool(proven.lost) == (state in ("failed", "suppressed", "skipped", "uncertain"))
     assert json.loads(as_proof_json(told(1)))["campaigns"][0]["shown"][0]["seeds"][0]["state"] == "sent"
+
+
+def test_what_receivers_hold_against_it_is_told_in_every_form() -> None:
+    warning = "s1._domainkey.shop.de: no TXT record is there. To do: publish it."
+    proven = replace(told(1), warnings=(warning,))
+    assert f"\nwarning: {warning}\n" in as_proof_text(proven)
+    assert "\n- ⚠️ s1" in as_proof_comment(proven)
+    assert json.loads(as_proof_json(proven))["warnings"] == [warning]
 
 
 def test_mistakes_are_told_in_the_same_place_and_bounded(repository: Repository) -> None:

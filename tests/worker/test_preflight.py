@@ -410,7 +410,7 @@ def test_a_pre_flight_that_is_killed_or_overtaken_leaves_nothing_and_is_done_aga
         fine = campaign(sink.port)
         assert request_task(connection, "Preflight", fine, digest="two", actor="operator") == (task, turn + 1)
         assert run_task(settings, task, turn) is None  # a Job of the turn before has other secrets
-        assert run_task(settings, task, turn + 1) == {"findings": [], "people": 1}
+        assert run_task(settings, task, turn + 1) == {"findings": [], "people": 1, "unknown": []}
         request_task(connection, "Preflight", broken, digest="three", actor="operator")
         assert withdraw_tasks(connection, TEAM, "hello", ("Preflight",)) == 1
         assert run_task(settings, task) is None

@@ -132,9 +132,10 @@ def _prove(
     if not selection.planned:
         return Proven(of, (), selection.left_out), False
     opened = open_for_sending if workers else open_ledger
+    warnings: tuple[str, ...] = ()
     with opened(settings) as ledger, interruptible() as interrupt:
         if workers:
-            _check_senders(settings, ledger, selection, again=again)
+            warnings = _check_senders(settings, ledger, selection, again=again)
         shown = [
             (each, *_start(ledger, each, actor, again=again))
             for planned in selection.planned
@@ -149,11 +150,12 @@ def _prove(
                         follow(members, run_id, interrupt, until=until)
         told = iter([_told(ledger, *each) for each in shown])
     campaigns = tuple((planned, tuple(next(told) for _ in planned.proofs)) for planned in selection.planned)
-    return Proven(of, campaigns, selection.left_out), interrupt.asked
+    return Proven(of, campaigns, selection.left_out, warnings), interrupt.asked
 
 
-def _check_senders(settings: Settings, ledger: OpenLedger, selection: Selection, *, again: bool) -> None:
-    """A relay that refuses us would pause the mail of others too. Raises Temporary or Refused with all findings."""
+def _check_senders(settings: Settings, ledger: OpenLedger, selection: Selection, *, again: bool) -> tuple[str, ...]:
+    """What receivers will hold against it, in whole sentences: it is sent all the same, and an inbox shows what becomes
+    of it. A relay that refuses us would pause the mail of others too: raises Temporary or Refused with all findings."""
     from herold.errors import Refused, Temporary
     from herold.ledger.proofs import is_done
     from herold.processes.preflight import look_at_sender
@@ -165,12 +167,14 @@ def _check_senders(settings: Settings, ledger: OpenLedger, selection: Selection,
         if not is_done(ledger.connection, each, key=ledger.key, again=again)
     ]
     senders = {each.sender.key: each for each in waiting}
-    findings = [each for resolved in senders.values() for each in look_at_sender(resolved, settings)]
+    looks = [look_at_sender(resolved, settings) for resolved in senders.values()]
+    findings = [each for found, _ in looks for each in found]
     if findings:
         words = "\n".join(f"{each.message}\n    fix: {each.hint}" for each in findings)
         if all(each.what == "RelayAway" for each in findings):
             raise Temporary(words)
         raise Refused("SenderNotReady", f"nothing was sent\n{words}")
+    return tuple(f"{each.message}. To do: {each.hint}." for _, warnings in looks for each in warnings)
 
 
 def _open_runs(ledger: OpenLedger, runs: list[int]) -> list[RunStatus]:

@@ -47,5 +47,6 @@ def _words(outcome: Outcome | None) -> str:
         case {"findings": findings, "people": people}:
             found = "".join(f"\n  {each['what']}: {each['message']}. To do: {each['hint']}." for each in findings)
             counted = "" if people is None else f", {people:,} people"
-            return f"found {len(findings) or 'nothing'} that would go wrong{counted}{found}"
+            unknown = "".join(f"\n  not known: {each}." for each in outcome.get("unknown", ()))
+            return f"found {len(findings) or 'nothing'} that would go wrong{counted}{found}{unknown}"
     return "done"

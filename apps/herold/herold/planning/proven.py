@@ -46,11 +46,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """`of`: what was proven, in words. `campaigns`: each with what it showed. `left_out`: whole sentences."""
+    """`of`: what was proven, in words. `campaigns`: each with what it showed. `left_out`, `warnings`: whole sentences;
+    the latter are what receivers hold against mail of these senders."""
 
     of: str
     campaigns: tuple[tuple[PlannedProofs, tuple[Shown, ...]], ...]
     left_out: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def _shown(self) -> Iterator[Shown]:
         for _, shown in self.campaigns:
@@ -98,13 +100,15 @@ def as_proof_comment(proven: Proven) -> str:
         for each in shown
     ]
     notes = [f"{planned.name}: {note}" for planned, _ in proven.campaigns for note in planned.notes]
+    warned = [f"⚠️ {escaped(each)}" for each in proven.warnings]
+    listed = [*warned, *map(escaped, (*notes, *proven.left_out))]
     return _comment(
         proven.of,
         [f"{icon} {escaped(proven.headline)}"],
         within(
             table(("Campaign", "Intent", "Language", "Reader", "Seeds"), rows, right=0), _ROWS, "\nand {} more rows"
         ),
-        within([f"- {escaped(each)}" for each in (*notes, *proven.left_out)], _NOTES, "- and {} more"),
+        within([f"- {each}" for each in listed], _NOTES, "- and {} more"),
     )
 
 
@@ -121,7 +125,8 @@ def as_proof_text(proven: Proven) -> str:
         lines += [f"{planned.name} ({planned.environment}), intent sha256:{planned.intent}"]
         lines += [f"  {each.locale}, {each.reader}: {_seeds(each.seeds)}" for each in shown]
         lines += [f"  {note}" for note in planned.notes]
-    return "\n".join(legible(line) for line in (*lines, *proven.left_out)) + "\n"
+    warned = [f"warning: {each}" for each in proven.warnings]
+    return "\n".join(legible(line) for line in (*lines, *proven.left_out, *warned)) + "\n"
 
 
 def as_proof_json(proven: Proven) -> str:
@@ -139,6 +144,7 @@ def as_proof_json(proven: Proven) -> str:
             for planned, shown in proven.campaigns
         ],
         "leftOut": proven.left_out,
+        "warnings": proven.warnings,
     }
     return json.dumps(plain(content), ensure_ascii=False, indent=2) + "\n"
 

@@ -7,9 +7,10 @@ finds; this adds what only whoever sends can see: the secrets, the relay, the ke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from herold.channels.route import SmtpRoute, smtp_route
 from herold.channels.smtp import Place, RouteFailed, SmtpConnection
@@ -18,14 +19,19 @@ from herold.ledger.database import Connection, one
 from herold.ledger.installation import check_durability
 from herold.ledger.tasks import Outcome
 from herold.message.compose import CannotRender, wire
-from herold.message.dkim import DkimSigner, read_dkim_keys
+from herold.message.dkim import DkimKey, DkimSigner, read_dkim_keys
 from herold.message.personas import personas
 from herold.planning.make import make_plan
 from herold.planning.plan import Plan, Violation
 from herold.planning.samples import sample_composer
+from herold.processes.finding import Finding
 from herold.processes.ledger import OpenLedger
+from herold.processes.published import look_up
 from herold.resources.resolved import ResolvedCampaign
 from herold.settings import Settings
+
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
 
 RELAY_SECONDS = 30.0
 # What its author was told, and took; the others are for the review of a change, not for the hour before it.
@@ -39,17 +45,11 @@ _RELAY: dict[Place, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that would go wrong: `what` in one word, a sentence, and what to do; without full stops."""
-
-    what: str
-    message: str
-    hint: str
-
-
-def look_ahead(ledger: OpenLedger, resolved: ResolvedCampaign, settings: Settings) -> Outcome:
-    """The receipt: `findings`, each with what, message and hint, and `people`, who would get it (None: not counted).
+def look_ahead(
+    ledger: OpenLedger, resolved: ResolvedCampaign, settings: Settings, resolver: Resolver | None = None
+) -> Outcome:
+    """The receipt: `findings`, each with what, message and hint; `people`, who would get it (None: not counted);
+    `unknown`, what could not be looked at, in words. `resolver` answers for DNS; without it the machine's own does.
 
     Raises Temporary and psycopg.Error when the ledger does not answer.
     """
@@ -58,15 +58,22 @@ def look_ahead(ledger: OpenLedger, resolved: ResolvedCampaign, settings: Setting
     findings = [*_ledger(connection, settings)]
     people, found = _plan(connection, resolved, ledger.key, now)
     findings += found
-    lengths, found = _messages(resolved, settings, now)
+    keys, found = _keys(resolved, settings)
     findings += found
-    findings += _route(resolved, settings, max(lengths, default=0))
-    return {"findings": [asdict(each) for each in findings], "people": people}
+    published = look_up(keys, resolver)
+    findings += published.findings
+    findings += _route(resolved, settings, max(_lengths(resolved, keys, now), default=0))
+    unknown = list(published.unknown)
+    return {"findings": [asdict(each) for each in findings], "people": people, "unknown": unknown}
 
 
-def look_at_sender(resolved: ResolvedCampaign, settings: Settings) -> list[Finding]:
-    """What is wrong with the keys and the relay of its sender, as they are seen from this machine."""
-    return [*_keys(resolved, settings)[1], *_route(resolved, settings, 0)]
+def look_at_sender(
+    resolved: ResolvedCampaign, settings: Settings, resolver: Resolver | None = None
+) -> tuple[list[Finding], list[Finding]]:
+    """As it is seen from this machine: what keeps its sender from sending (keys, relay), and what receivers will hold
+    against what it sends all the same."""
+    keys, found = _keys(resolved, settings)
+    return [*found, *_route(resolved, settings, 0)], [*look_up(keys, resolver).findings]
 
 
 def _ledger(connection: Connection, settings: Settings) -> Iterator[Finding]:
@@ -120,14 +127,13 @@ def _real_people(plan: Plan) -> Iterator[Finding]:
         )
 
 
-def _messages(resolved: ResolvedCampaign, settings: Settings, now: datetime) -> tuple[list[int], list[Finding]]:
-    """How long signed messages are, in bytes, and what is wrong with the keys."""
-    signer, findings = _keys(resolved, settings)
-    lengths = []
+def _lengths(resolved: ResolvedCampaign, keys: Sequence[DkimKey], now: datetime) -> Iterator[int]:
+    """How long signed messages are, in bytes."""
+    signer = DkimSigner(keys)
     try:
         composer = sample_composer(resolved, now)
     except InvalidInput:
-        return [], findings  # the plan has said so
+        return  # the plan has said so
     needed = composer.template.missing_defaults
     for locale in composer.template.locales:
         for persona in personas(resolved.schema, locale, needed=needed):
@@ -135,17 +141,17 @@ def _messages(resolved: ResolvedCampaign, settings: Settings, now: datetime) -> 
                 composed = composer.compose(persona.recipient)
             except CannotRender:
                 continue  # the same
-            lengths.append(len(wire(composed, signer.sign(composed) if signer else b"")))
-    return lengths, findings
+            yield len(wire(composed, signer.sign(composed)))
 
 
-def _keys(resolved: ResolvedCampaign, settings: Settings) -> tuple[DkimSigner | None, list[Finding]]:
+def _keys(resolved: ResolvedCampaign, settings: Settings) -> tuple[list[DkimKey], list[Finding]]:
+    """What signs, none while something is wrong with a key."""
     try:
-        return DkimSigner(read_dkim_keys(resolved.sender, settings.secrets_dir)), []
+        return read_dkim_keys(resolved.sender, settings.secrets_dir), []
     except InvalidInput as error:
-        return None, _mistakes("DkimKeyUnusable", error, "put an RSA key there")
+        return [], _mistakes("DkimKeyUnusable", error, "put an RSA key there")
     except Refused as error:
-        return None, [_refused(error, "set HEROLD_SECRETS_DIR")]
+        return [], [_refused(error, "set HEROLD_SECRETS_DIR")]
 
 
 def _route(resolved: ResolvedCampaign, settings: Settings, length: int) -> list[Finding]:
