@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from herold.contacts.events import CLOCK_TOLERANCE, HistoryResult, read_past
+from herold.contacts.names import check_header, near
 from herold.contacts.reading import CsvFile, CsvRecord, JsonlFile, JsonRecord
 from herold.contacts.rejects import Format, Reason, Reject, csv_text, json_line, rejects_file
-from herold.contacts.rows import check_header, near, read_external_id
+from herold.contacts.rows import read_external_id
 from herold.contacts.spreadsheet import unguarded
 from herold.contacts.staging import (
     BATCH_ROWS,

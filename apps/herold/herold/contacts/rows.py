@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import available_timezones
 
 from herold.audience.addresses import normalise
+from herold.contacts.names import check_header, near
 from herold.contacts.reading import CsvRecord, JsonRecord
 from herold.contacts.rejects import Reject, csv_text, json_line
 from herold.contacts.spreadsheet import unguarded
 from herold.contacts.values import READERS, json_text, read_instant, read_string
-from herold.errors import InvalidInput, Mistake
+from herold.errors import Mistake
 from herold.resources.contact_schema import AttributeType, ContactSchemaSpec
 from herold.resources.scalars import LOCALE_PATTERN
 
@@ -89,33 +89,6 @@ def read_zone(text: str) -> str:
 
 
 _BASE: dict[str, Callable[[str], str]] = {"email": normalise, "locale": read_locale, "time_zone": read_zone}
-
-
-def near(name: str, known: list[str]) -> str:
-    """What was probably meant by an unknown name."""
-    found = get_close_matches(name, known, n=1)
-    return f"write {found[0]}" if found else "remove it, or declare it in the ContactSchema"
-
-
-def check_header(header: list[str], known: list[str], needed: tuple[str, ...], *, file: str) -> None:
-    """Raises InvalidInput that names every column that is unknown, twice there, or missing."""
-    mistakes = [
-        Mistake(file, 1, index + 1, name or f"column {index + 1}", "is not a column known here", near(name, known))
-        for index, name in enumerate(header)
-        if name not in known
-    ]
-    mistakes += [
-        Mistake(file, 1, index + 1, name, "stands here twice", "remove one of the two columns")
-        for index, name in enumerate(header)
-        if name in known and name in header[:index]
-    ]
-    mistakes += [
-        Mistake(file, 1, 1, name, "is missing", "add the column; each row needs it")
-        for name in needed
-        if name not in header
-    ]
-    if mistakes:
-        raise InvalidInput(mistakes, what="columns")
 
 
 class CsvRows:

@@ -12,14 +12,14 @@ from typing import Literal
 
 from herold.errors import Mistake
 from herold.planning.changes import field_changes, text_diffs
-from herold.planning.revision import Files, earlier_versions, files_at, merge_base
-from herold.policies import Denial, Policies, denials, environment_of, request_for
+from herold.planning.revision import earlier_versions, files_at, merge_base
+from herold.planning.world import World, read_worlds
+from herold.policies import Denial, Policies, denials, request_for
 from herold.resources.approval import CampaignApproval
 from herold.resources.approving import written_digest
 from herold.resources.campaign import Campaign
-from herold.resources.catalogue import Catalogue, Check, survey_texts
+from herold.resources.catalogue import Check
 from herold.resources.meta import Key
-from herold.resources.references import links
 from herold.resources.resolved import ResolvedCampaign
 from herold.resources.sender import SenderProfile
 
@@ -106,7 +106,7 @@ def read_branch(
     earlier = earlier_versions(repository, before.commit, edited[:_MOST_HISTORIES])
     returned = {name for name in edited if (name, after.blobs[name]) in earlier}
     one, two = (
-        _worlds(files, shared_namespace, environment, checks, other)
+        read_worlds(files, shared_namespace, environment, checks, other)
         for files, other in ((before, after), (after, before))
     )
     changes: list[CampaignChange] = []
@@ -126,86 +126,14 @@ def read_branch(
     return Branch(base, head, tuple(changes), tuple(others), tuple(sorted(mistakes)), old, counts)
 
 
-@dataclass(frozen=True, slots=True)
-class _World:
-    """The resources of one environment at one revision. `broken`: keys with mistakes, in themselves or in files;
-    `approvals`: those without any, by the campaign that they name."""
-
-    catalogue: Catalogue
-    mistakes: tuple[Mistake, ...]
-    broken: frozenset[Key]
-    approvals: Mapping[Key, tuple[CampaignApproval, ...]]
-
-    @property
-    def campaigns(self) -> list[Key]:
-        return sorted(key for key in self.catalogue.documents if key[0] == "Campaign")
-
-    def closure(self, key: Key) -> frozenset[Key] | None:
-        """A campaign with everything that it names; None where something of it is missing or mistaken."""
-        found: set[Key] = set()
-        waiting = [key]
-        while waiting:
-            each = waiting.pop()
-            resource = self.catalogue.resources.get(each)
-            if resource is None or each in self.broken:
-                return None
-            if each not in found:
-                found.add(each)
-                targets = (self.catalogue.target(link.kind, link.reference, each[1]) for link in links(resource))
-                waiting += targets
-        return frozenset(found)
-
-    def resolved(self, key: Key) -> ResolvedCampaign | None:
-        campaign = self.catalogue.resources.get(key)
-        if not isinstance(campaign, Campaign) or self.closure(key) is None:
-            return None
-        return self.catalogue.resolved(campaign)
-
-    def sender(self, key: Key) -> SenderProfile | None:
-        """One without mistakes."""
-        found = self.catalogue.resources.get(key)
-        return found if isinstance(found, SenderProfile) and key not in self.broken else None
-
-    def file(self, key: Key) -> str:
-        return self.catalogue.documents[key].file
-
-
-def _worlds(
-    files: Files, shared_namespace: str, environment: str, checks: Sequence[Check], other: Files
-) -> dict[str, _World]:
-    """By environment, for every one that either revision has."""
-    texts: dict[str, dict[str, str]] = {environment_of(name, environment): {} for name in (*files.blobs, *other.blobs)}
-    for name, text in files.texts.items():
-        texts[environment_of(name, environment)][name] = text
-    return {name: _world(own, shared_namespace, checks) for name, own in texts.items()}
-
-
-def _world(texts: Mapping[str, str], shared_namespace: str, checks: Sequence[Check]) -> _World:
-    catalogue, mistakes = survey_texts(texts, shared_namespace=shared_namespace, checks=checks)
-    starts: dict[str, list[tuple[int, Key]]] = {}
-    for key, document in catalogue.documents.items():
-        starts.setdefault(document.file, []).append((document.line, key))
-    broken = set()
-    for mistake in mistakes:
-        above = [place for place in starts.get(mistake.file, ()) if place[0] <= mistake.line]
-        if above:
-            broken.add(max(above)[1])
-    approvals: dict[Key, tuple[CampaignApproval, ...]] = {}
-    for key, each in sorted(catalogue.resources.items()):
-        if isinstance(each, CampaignApproval) and key not in broken:
-            campaign = (Campaign.__name__, key[1], each.spec.campaign)
-            approvals[campaign] = (*approvals.get(campaign, ()), each)
-    return _World(catalogue, mistakes, frozenset(broken), approvals)
-
-
 class _Comparison:
     """One environment at two revisions."""
 
     def __init__(
         self,
         environment: str,
-        before: _World,
-        after: _World,
+        before: World,
+        after: World,
         policies: Policies | None,
         returned: set[str],
         edited: set[str],
