@@ -1,28 +1,29 @@
 """An operator that is killed between any two writes: one run, everybody once, nothing told twice, all said in the end.
 
-Kills fall at writes as they are seen on the wire, before the server hears of one and after it did it: no hooks are
-in the product. Another replica stands by each time.
+Another replica stands by each time.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from controller.kills import (
+    POINTS,
+    kill_each_leader_at_a_write,
+    killed_at_api_write,
+    killed_at_ledger_write,
+    writes_survived,
+)
 from controller.platform import Platform, approval, bounded, builds, world
 from controller.rig import PEOPLE, Rig, rig_on, running
 from herold.processes.embedded import EmbeddedServer
 from parts.api_proxy import Point
 from parts.jobs import is_over
 from parts.kubernetes import wait_for
-
-POINTS: tuple[Point, ...] = ("before", "answered")
 
 
 @pytest.fixture
@@ -32,28 +33,6 @@ def rig(platform: Platform, postgres_server: EmbeddedServer, tmp_path: Path) -> 
         yield made
 
 
-@contextmanager
-def killed_at_ledger_write(rig: Rig, point: Point, count: int) -> Iterator[None]:
-    """The leader is killed at its `count`-th write to the ledger from now."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.is_set():
-            with suppress(queue.Empty):
-                stopped = rig.ledger.wait_hit(0.2)
-                rig.kill()
-                stopped.cut()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    rig.ledger.stop_at_write(point, count)
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(30)
-
-
 @pytest.mark.parametrize("point", POINTS)
 def test_a_chain_of_operators_each_killed_at_its_first_write_carries_a_campaign_to_its_end(
     rig: Rig, point: Point
@@ -61,12 +40,7 @@ def test_a_chain_of_operators_each_killed_at_its_first_write_carries_a_campaign_
     # Each that is killed after its write was done leaves one write less to the next. One that is killed before it was
     # done leaves nothing: of those every second write is let through.
     every = 1 if point == "answered" else 2
-
-    def again() -> None:
-        rig.kill()
-        rig.api.stop_at_soon(again, point, every)
-
-    rig.api.stop_at(again, point, every)
+    kill_each_leader_at_a_write(rig, point, every)
     campaign = rig.live()
     rig.api.forget_stops()
     rig.check(campaign)
@@ -93,12 +67,7 @@ def test_a_chain_of_killed_operators_starts_nothing_that_nobody_approved_or_some
     *others, campaign = world(port=rig.sink.port)
     resources = [*others, bounded(campaign, 5)]
     campaign = resources[-1]
-
-    def again() -> None:
-        rig.kill()
-        rig.api.stop_at_soon(again, point, every)
-
-    rig.api.stop_at(again, point, every)
+    kill_each_leader_at_a_write(rig, point, every)
     platform.apply(*resources)
     platform.wait_reason(campaign, "Planned", "ApprovalMissing", 90)
     node.may_run = lambda pod: {"phase": "Pending"}
@@ -122,32 +91,10 @@ def test_a_chain_of_killed_operators_starts_nothing_that_nobody_approved_or_some
 @pytest.mark.chaos
 @pytest.mark.parametrize("point", POINTS)
 def test_an_operator_killed_at_any_write_to_the_api_changes_nothing_of_the_end(rig: Rig, point: Point) -> None:
-    number = 0
-    while True:
-        number += 1
-        kills = rig.kills
-        rig.begin_anew()
-        rig.api.stop_at(rig.kill, point, number)
-        campaign = rig.live()
-        rig.check(campaign)
-        if rig.kills == kills:  # a life has no more writes than that
-            break
-    print(f"\nkilled {point} each of {number - 1} writes to the API")
-    assert number > 15
+    assert writes_survived(rig, point, killed_at_api_write, rig.check) >= 15
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("point", POINTS)
 def test_an_operator_killed_at_any_write_to_the_ledger_changes_nothing_of_the_end(rig: Rig, point: Point) -> None:
-    number = 0
-    while True:
-        number += 1
-        kills = rig.kills
-        rig.begin_anew()
-        with killed_at_ledger_write(rig, point, number):
-            campaign = rig.live()
-            rig.check(campaign)
-        if rig.kills == kills:
-            break
-    print(f"\nkilled {point} each of {number - 1} writes to the ledger")
-    assert number > 4
+    assert writes_survived(rig, point, killed_at_ledger_write, rig.check) >= 4
