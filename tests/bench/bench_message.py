@@ -137,7 +137,7 @@ def main() -> None:
     figures["html_and_text by jinja2 and EmailMessage"] = per_message(by_email_message(letters))
     composed = letters.compose(PEOPLE[0])
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    signer = DkimSigner([DkimKey("shop.example", "s1", key)])
+    signer = DkimSigner([DkimKey("shop.example", "s1", key)], letters.signed_fields)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     message = composed.head + b"\r\n" + composed.body
     one, two = signatures(signer, composed, 1, 1_000), signatures(signer, composed, 2, 1_000)

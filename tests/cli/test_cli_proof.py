@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cli.world import CANARY, DEADLINE, World, addresses
 from herold.demo.mailbox import read_mailbox
@@ -243,13 +241,7 @@ def test_a_relay_is_not_asked_for_what_is_there_already(declared: World, sink: S
 def test_a_key_that_is_not_published_is_said_with_the_proof_which_is_sent_all_the_same(
     declared: World, sink: SmtpSink, tmp_path: Path
 ) -> None:
-    key = rsa.generate_private_key(65_537, 2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for name, file, content in (("dkim", "tls.key", pem), ("herold-key", "key", KEY)):
-        (tmp_path / "secrets" / name).mkdir(parents=True)
-        (tmp_path / "secrets" / name / file).write_bytes(content)
-    declared.environ["HEROLD_SECRETS_DIR"] = str(tmp_path / "secrets")
-    signs = {"domain": "shop.internal", "selector": "s1", "keyRef": {"name": "dkim"}}
+    signs = {"domain": "shop.internal", **declared.give_dkim_key()}
     declared.declare(campaign(sink, sender={"dkim": [signs]}))
     with name_server_of_a_pod(tmp_path) as (_, begin):
         command = [*begin, sys.executable, "-m", "herold.cli", *proof(declared)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
 from cli.world import CANARY, DEADLINE, World, addresses, hello
+from herold.demo.mailbox import read_mailbox
 from parts.people import add_people
 from parts.smtp_sink import SmtpSink, smtp_sink
 
@@ -35,6 +37,24 @@ def test_a_campaign_reaches_everybody_once_and_is_accounted_for(world: World, tm
     told = world.must("status", NAME, "-o", "json").json
     assert (told["summary"], told["planned"], told["sent"], told["waiting"]) == ("Completed", 300, 300, 0)
     assert CANARY not in said.out + said.err + (world.state / "worker.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("message_id", "fields"), [("Kept", {"date", "message-id", "feedback-id"}), ("Replaced", set())]
+)
+def test_workers_sign_the_id_and_the_date_unless_the_relay_writes_its_own(
+    world: World, tmp_path: Path, message_id: str, fields: set[str]
+) -> None:
+    signs = {"domain": "shop.example", **world.give_dkim_key()}
+    with smtp_sink(tmp_path / "accepted.log", "--mailbox", str(tmp_path / "mailbox")) as sink:
+        relay = {"host": "127.0.0.1", "port": sink.port, "tls": "None", "messageId": message_id}
+        declared(world, sink, 1, sender={"route": relay, "dkim": [signs]})
+        world.must("run", "hello", "--files", str(world.files), *NOW)
+        ((_, content),) = read_mailbox(tmp_path / "mailbox")
+    signature = "".join(message_from_bytes(content)["DKIM-Signature"].split())
+    signed = set(signature.partition(";h=")[2].partition(";")[0].split(":"))
+    assert signed >= {"from", "to", "subject", "list-unsubscribe"}
+    assert signed & {"date", "message-id", "feedback-id"} == fields
 
 
 def test_the_same_campaign_again_is_refused_and_reaches_nobody(world: World, tmp_path: Path) -> None:

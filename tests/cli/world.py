@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from herold.cli import main
 from herold.ledger.database import Connection, connect
 from herold.resources.resolved import ResolvedCampaign
 from parts.campaigns import small_campaign
+from parts.people import KEY
 
 DEADLINE = 60.0
 CANARY = "canary-7f3a"  # part of every address and name here: it must not turn up where it does not belong
@@ -58,6 +61,16 @@ class World:
                 continue
             for each in content if isinstance(content, list) else [content]:
                 (self.files / f"{each['kind']}-{each['metadata']['name']}.yaml").write_text(yaml.safe_dump(each))
+
+    def give_dkim_key(self) -> dict[str, object]:
+        """A key, and the installation's, in a folder of secrets; its entry of `spec.dkim`, but for `domain`."""
+        secrets = self.folder / "secrets"
+        pem = rsa.generate_private_key(65_537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        for name, file, content in (("dkim", "tls.key", pem), ("herold-key", "key", KEY)):
+            (secrets / name).mkdir(parents=True)
+            (secrets / name / file).write_bytes(content)
+        self.environ["HEROLD_SECRETS_DIR"] = str(secrets)
+        return {"selector": "s1", "keyRef": {"name": "dkim"}}
 
     def settings(self) -> dict[str, str]:
         """The environment of a command."""

@@ -43,7 +43,7 @@ class Composed:
     """A message and its envelope. `head` and `body` have lines that end in CRLF and are not dot-stuffed.
 
     `signed` holds the header fields that a DKIM signature covers, in the relaxed form of RFC 6376 3.4.2, in the order
-    of `herold.message.envelope.SIGNED`.
+    of `Composer.signed_fields`.
     """
 
     mail_from: bytes
@@ -79,6 +79,11 @@ class Composer:
         self._proof = resolved.proof
         self._domain = sender.from_.address.rpartition("@")[2]
         self._return_path = sender.return_path_domain
+
+    @property
+    def signed_fields(self) -> tuple[str, ...]:
+        """Names of the header fields that a `DkimSigner` of these messages covers: what the route leaves alone."""
+        return self._header.fields
 
     def unsubscribe_url(self, position: int) -> str:
         """The link that withdraws the consent of the delivery at `position`."""

@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from herold.errors import InvalidInput, Mistake, Refused
 from herold.message.compose import Composed
-from herold.message.envelope import SIGNED
 from herold.resources.sender import SenderProfile
 
 MIN_BITS = 2048
@@ -39,9 +38,9 @@ class DkimKey:
 class DkimSigner:
     """Signs with each of its keys: one, or two while a key is rotated."""
 
-    def __init__(self, keys: Sequence[DkimKey]) -> None:
-        fields = ":".join(name for name in SIGNED for _ in range(2))
-        self._keys = [(key.key, *_templates(key, fields)) for key in keys]
+    def __init__(self, keys: Sequence[DkimKey], fields: Sequence[str]) -> None:
+        """`fields`: `Composer.signed_fields` of the messages that it signs."""
+        self._keys = [(key.key, *_templates(key, [name for name in fields for _ in range(2)])) for key in keys]
 
     def sign(self, composed: Composed) -> bytes:
         """Complete `DKIM-Signature` lines; b"" without keys. Call it in threads: the RSA part, nearly all of its
@@ -112,9 +111,8 @@ def _read_key(path: Path) -> tuple[RSAPrivateKey | None, str]:
     return key, ""
 
 
-def _templates(key: DkimKey, fields: str) -> tuple[bytes, bytes]:
+def _templates(key: DkimKey, names: Sequence[str]) -> tuple[bytes, bytes]:
     """The line (two `%s`: body hash, signature) and its relaxed form (one: body hash)."""
-    names = fields.split(":")
     lines = [f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={key.domain};", f"s={key.selector};"]
     line = "h="
     for index, field in enumerate(names):

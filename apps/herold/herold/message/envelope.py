@@ -8,9 +8,9 @@ from herold.message.mime import mailbox, unfolded
 from herold.message.values import clean
 from herold.resources.resolved import PROOF, ResolvedCampaign
 
-# The order of `Header.signed`. Each stands twice in `h=` (oversigned, RFC 6376 8.15), whether the message has it or
-# not: nobody can add one and keep the signature.
-SIGNED = (
+# Each stands twice in `h=` (oversigned, RFC 6376 8.15), whether the message has it or not: nobody can add one and keep
+# the signature.
+_SIGNED = (
     "from",
     "to",
     "subject",
@@ -24,6 +24,11 @@ SIGNED = (
     "content-type",
     "content-transfer-encoding",
 )
+# What a relay writes itself where `route.messageId` is Replaced: with one of these in `h=` no signature survives it.
+# SES puts its own Date and Message-ID in the place of ours, and a Feedback-ID of its own into every message:
+# https://docs.aws.amazon.com/ses/latest/dg/header-fields.html, send-email-authentication-dkim-manual.html,
+# https://aws.amazon.com/blogs/messaging-and-targeting/understanding-google-postmaster-tools-spam-complaints-for-amazon-ses-email-senders.
+_REPLACED = ("date", "message-id", "feedback-id")
 
 
 class Fields(NamedTuple):
@@ -39,7 +44,10 @@ class Fields(NamedTuple):
 
 
 class Header:
-    """Writes the header of the messages of one run; what they share is filled in once."""
+    """Writes the header of the messages of one run; what they share is filled in once.
+
+    `fields`: names of the fields that a signature covers, each oversigned, in the order of `signed`.
+    """
 
     def __init__(self, resolved: ResolvedCampaign) -> None:
         spec, sender, metadata = resolved.campaign.spec, resolved.sender.spec, resolved.campaign.metadata
@@ -60,12 +68,16 @@ class Header:
             + _literal(b"X-Herold-Proof", _proof(resolved))
             + b"MIME-Version: 1.0\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n"
         )
+        replaced = sender.route.message_id == "Replaced"
+        self.fields = tuple(name for name in _SIGNED if not (replaced and name in _REPLACED))
         self._signed = (
             _literal(b"from", unfolded(from_), b":")
-            + b"to:%s\r\nsubject:%s\r\ndate:%s\r\nmessage-id:<%s>\r\n"
+            + b"to:%s\r\nsubject:%s\r\n"
+            # `%.0s` takes a value and writes nothing: one way to fill in both.
+            + (b"%.0s%.0s" if replaced else b"date:%s\r\nmessage-id:<%s>\r\n")
             + _literal(b"reply-to", unfolded(reply), b":")
             + b"%s"
-            + _literal(b"feedback-id", feedback.encode(), b":")
+            + (b"" if replaced else _literal(b"feedback-id", feedback.encode(), b":"))
             + b"mime-version:1.0\r\ncontent-type:%s\r\ncontent-transfer-encoding:%s\r\n"
         )
 
@@ -87,7 +99,7 @@ class Header:
         )
 
     def signed(self, fields: Fields) -> bytes:
-        """The fields of `SIGNED` that these messages have, in that order (RFC 6376 3.4.2)."""
+        """Those of `fields` that these messages have, in that order (RFC 6376 3.4.2)."""
         lists = b""
         if self._one_click:
             lists = b"list-unsubscribe:<%s>\r\nlist-unsubscribe-post:List-Unsubscribe=One-Click\r\n" % (

@@ -129,11 +129,11 @@ def _real_people(plan: Plan) -> Iterator[Finding]:
 
 def _lengths(resolved: ResolvedCampaign, keys: Sequence[DkimKey], now: datetime) -> Iterator[int]:
     """How long signed messages are, in bytes."""
-    signer = DkimSigner(keys)
     try:
         composer = sample_composer(resolved, now)
     except InvalidInput:
         return  # the plan has said so
+    signer = DkimSigner(keys, composer.signed_fields)
     needed = composer.template.missing_defaults
     for locale in composer.template.locales:
         for persona in personas(resolved.schema, locale, needed=needed):

@@ -74,7 +74,9 @@ class Route(Model):
         description="`Auto`: commands are grouped where the relay announces PIPELINING, until it proves ill.",
     )
     message_id: Literal["Kept", "Replaced"] = Field(
-        default="Kept", description="`Replaced`: the relay writes its own (SES); the id in its reply is recorded."
+        default="Kept",
+        description="`Replaced`: the relay writes its own Message-ID, Date and Feedback-ID (SES): our signature leaves "
+        "them out, and the id in its reply is recorded.",
     )
 
     @model_validator(mode="after")

@@ -73,7 +73,8 @@ class Routes:
         keys = read_dkim_keys(resolved.sender, self._secrets_dir)
         composer = Composer(resolved, run_id=run_id, key=self._key)
         wants = bool(composer.template.attributes)
-        return Content(composer, DkimSigner(keys) if keys else None, resolved.sender.spec.allow, wants)
+        signer = DkimSigner(keys, composer.signed_fields) if keys else None
+        return Content(composer, signer, resolved.sender.spec.allow, wants)
 
     async def route(self, connection: AsyncConnection, sender_id: int) -> SmtpRoute:
         """The sender's relay as its row says now."""
