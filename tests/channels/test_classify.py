@@ -65,6 +65,7 @@ def test_greylisting_of_a_recipient_is_deferred_though_it_is_a_policy_code() -> 
         (550, b"5.1.8 bad outbound sender", True),
         (554, b"Message rejected: Email address is not verified.", True),
         (554, b"Access denied: not authorized", True),
+        (554, b"Transaction failed: Duplicate header 'DKIM-Signature'.", True),
         (503, b"5.5.1 bad sequence", False),
     ],
 )

@@ -187,6 +187,15 @@ def test_keys_are_read_from_the_folder_of_secrets(tmp_path: Path) -> None:
     assert read_dkim_keys(declared().sender, None) == []
 
 
+def test_a_relay_that_takes_one_signature_gets_that_of_the_first_key(tmp_path: Path) -> None:
+    (tmp_path / "dkim-0").mkdir()
+    (tmp_path / "dkim-0" / "tls.key").write_bytes(pem(KEYS[0]))
+    relay = {"host": "relay.example", "messageId": "Replaced"}
+    sender = declared(sender={**dkim_campaign("dkim-0", "dkim-1"), "route": relay}).sender
+    (key,) = read_dkim_keys(sender, tmp_path)
+    assert key.selector == "s0"
+
+
 def test_every_key_that_is_absent_or_weak_is_named(tmp_path: Path) -> None:
     weak = rsa.generate_private_key(public_exponent=65_537, key_size=1024)
     files = {"weak": pem(weak), "curve": pem(ec.generate_private_key(ec.SECP256R1())), "text": b"canary"}

@@ -2,7 +2,8 @@
 
 Sources: RFC 5321 sections 4.2 and 4.3.2 (codes by command), RFC 3463 and the registry of enhanced codes (RFC 5248),
 RFC 4954 (AUTH), RFC 7505 (null MX), and what relays document:
-- Amazon SES, "SMTP response codes": 454 Throttling failure, 554 Message rejected (not verified, sending paused)
+- Amazon SES, "SMTP response codes": 454 Throttling failure, 554 Message rejected (not verified, sending paused);
+  "Header fields": which of them it takes once only
 - Google Workspace, "SMTP error reference": 421/450/451 4.7.x, 550 5.4.5 daily quota, 550 5.7.x
 - Microsoft, "Exchange Online non-delivery reports": 451 4.7.5xx, 550 5.1.8 bad outbound sender, 550 5.7.x
 """
@@ -57,7 +58,7 @@ _GREYLISTED = "4.7.1"  # said of one recipient for now; what greylisting at RCPT
 _NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.10"})
 
 # SES says these without an enhanced code.
-_ROUTE_TEXTS = ("message rejected:", "access denied", "throttling failure")
+_ROUTE_TEXTS = ("message rejected:", "access denied", "throttling failure", "transaction failed: duplicate header")
 
 
 def classify(step: Step, code: int, text: bytes, recipient: bytes = b"") -> Deferred | Rejected | RouteFault:

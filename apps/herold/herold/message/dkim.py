@@ -71,11 +71,14 @@ def relaxed_body(body: bytes) -> bytes:
 
 
 def read_dkim_keys(sender: SenderProfile, secrets_dir: Path | None) -> list[DkimKey]:
-    """The keys that a SenderProfile names, from `<secrets_dir>/<keyRef.name>/tls.key`.
+    """The keys of a SenderProfile that sign, from `<secrets_dir>/<keyRef.name>/tls.key`.
 
     Raises Refused when there is no folder of secrets, InvalidInput for keys that are absent or too weak.
     """
     declared = sender.spec.dkim
+    if sender.spec.route.message_id == "Replaced":
+        # SES refuses a second DKIM-Signature, 554: https://docs.aws.amazon.com/ses/latest/dg/header-fields.html.
+        declared = declared[:1]
     if not declared:
         return []
     name = f"SenderProfile {sender.metadata.namespace}/{sender.metadata.name}"

@@ -176,7 +176,9 @@ class SenderProfileSpec(Model):
         description="Base of one-click unsubscribe links (RFC 8058); a signed token is appended."
     )
     dkim: Annotated[list[Dkim], Field(max_length=2)] = Field(
-        default_factory=list, description="Keys that sign every message; two while one is rotated."
+        default_factory=list,
+        description="Keys that sign every message; two while one is rotated. With `route.messageId: Replaced` only the "
+        "first signs: SES refuses a message with two signatures.",
     )
     route: Route = Field(description="The relay.")
     limits: Limits = Field(description="How fast.")
