@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -19,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from parts.kubernetes import ApiServer, free_port
+from parts.listeners import accept_no_more, settle
 
 DEADLINE = 30.0
 # `before`: the server never hears of it. `answered`: it did it, and whoever asked never hears that.
@@ -47,6 +49,7 @@ class ApiProxy:
     _thread: threading.Thread | None = None
     _transports: set[asyncio.Transport] = field(default_factory=set)
     _runner: web.AppRunner | None = None
+    _listener: socket.socket | None = None
     _session: aiohttp.ClientSession | None = None
 
     def stop_at(self, act: Callable[[], None], point: Point, count: int = 1, words: str = "") -> None:
@@ -111,21 +114,20 @@ class ApiProxy:
         app.router.add_route("*", "/{path:.*}", self._pass)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        await web.SockSite(self._runner, self._listener).start()
 
     async def _close(self) -> None:
         self._flowing.set()
-        server = self._runner.server if self._runner is not None else None
+        if self._listener is not None:
+            await accept_no_more([self._listener])
         if self._runner is not None:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
         for transport in self._transports:
             transport.abort()
-        for _ in range(10):  # what was aborted is closed by callbacks of callbacks
-            await asyncio.sleep(0)
-        if server is not None:
-            await server.shutdown(0.1)  # who was accepted while the others were closed
+        await settle()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None

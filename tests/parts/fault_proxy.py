@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from parts.listeners import accept_no_more
+
 DEADLINE = 20.0
 Direction = Literal["to_server", "to_client"]
 
@@ -105,10 +107,9 @@ class FaultProxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
-        self._server.close()
         self._refuse = True
-        for _ in range(10):  # who was accepted just now is known by callbacks of callbacks
-            await asyncio.sleep(0)
+        await accept_no_more(self._server.sockets)
+        self._server.close()
         for task in list(self._tasks):
             task.cancel()
         for writer in list(self._writers):

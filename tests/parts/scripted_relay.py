@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from herold.channels.outcome import Outcome, RouteFault
 from herold.channels.route import CHAINED, Manners
 from herold.channels.smtp import Envelope, SmtpConnection, SmtpRoute
+from parts.listeners import accept_no_more
 
 TEXT = b"Feedback-ID: spring:run1:x:shop\r\nSubject: hello\r\n\r\nhello\r\n"
 
@@ -106,9 +107,8 @@ async def scripted_relay(*scripts: Script, tls: ssl.SSLContext | None = None) ->
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        await accept_no_more(server.sockets)
         server.close()
-        for _ in range(10):  # who was accepted just now is known by callbacks of callbacks
-            await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
