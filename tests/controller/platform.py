@@ -117,6 +117,12 @@ class Platform:
         for item in items:
             self.api.apply(item)
 
+    def declare(self, **overrides: Any) -> Object:
+        """Apply a `world`; its campaign."""
+        *others, campaign = world(**overrides)
+        self.apply(*others, campaign)
+        return campaign
+
     def status(self, item: Object) -> Object:
         """The status as it is now, {} without one."""
         status: Object = self.api.get(item).get("status", {})
@@ -274,6 +280,11 @@ def bounded(campaign: Object, most: int) -> Object:
     """The same for so many people at most."""
     audience = {**campaign["spec"]["audience"], "maxRecipients": most}
     return {**campaign, "spec": {**campaign["spec"], "audience": audience}}
+
+
+def named(campaign: Object, name: str, **spec: Any) -> Object:
+    """The same under another name; each of `spec` is a field that differs."""
+    return {**campaign, "metadata": {"name": name, "namespace": TEAM}, "spec": {**campaign["spec"], **spec}}
 
 
 def builds(platform: Platform) -> list[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from controller.platform import PLATFORM, TEAM, Object, Operator, Platform, clean, world
+from controller.platform import PLATFORM, Object, Operator, Platform, clean, named, world
 from controller.test_workers import deployments
 from herold.ledger.holds import active_holds
 from herold.processes.embedded import EmbeddedServer
@@ -71,7 +71,7 @@ class Rig:
         self.lives += 1
         name = f"life-{self.lives}"
         resources = world(port=self.sink.port, campaign={"suspend": True, "repeatPolicy": "Allow"})
-        campaign = {**resources[-1], "metadata": {"name": name, "namespace": TEAM}}
+        campaign = named(resources[-1], name)
         platform = self.platform
         platform.apply(*resources[:-1], campaign)
         platform.wait_reason(campaign, "Planned", "AudienceFrozen", 90)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.platform import TEAM, Object, Operator, Platform, approval, bounded, builds, intent_digest, world
+from controller.platform import TEAM, Object, Operator, Platform, approval, bounded, builds, intent_digest, named, world
 from controller.test_events import wait_told
 from herold.planning.draft import make_draft
 from herold.resources.catalogue import load
@@ -227,7 +227,7 @@ def test_a_suspended_campaign_is_not_built_either_for_it_may_go_on(platform: Pla
 def test_proofs_and_small_campaigns_take_nobody(platform: Platform, start: Start) -> None:
     start()
     resources = five(sender={"seeds": [{"address": "seed@shop.example", "locale": "en"}]}, campaign={"mode": "Proof"})
-    few = bounded({**world()[-1], "metadata": {"name": "few", "namespace": TEAM}}, 3)
+    few = bounded(named(world()[-1], "few"), 3)
     platform.apply(*resources, few)
     platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
     platform.wait_reason(few, "Degraded", "TooManyRecipients")  # three were allowed, and there are five
@@ -322,7 +322,7 @@ def test_where_the_kind_is_not_installed_yet_small_campaigns_go_out_and_others_w
 ) -> None:
     operator = start()
     resources = five()
-    small = bounded({**resources[-1], "metadata": {"name": "small", "namespace": TEAM}}, 3)
+    small = bounded(named(resources[-1], "small"), 3)
     platform.apply(*resources, small)
     missing(platform, resources[-1], "The kind CampaignApproval is not installed")
     platform.wait_reason(small, "Degraded", "TooManyRecipients")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.platform import SENDERS, TEAM, Object, Platform, world
+from controller.platform import SENDERS, Object, Platform, named, world
 from controller.test_events import wait_told
 from controller.test_writes import writes
 from herold.ledger.database import connect, one
@@ -68,9 +68,7 @@ def created(platform: Platform, before: float) -> list[str]:
 def test_a_job_builds_the_audience_and_meanwhile_the_campaign_says_so(platform: Platform) -> None:
     platform.node.may_run = stay
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     said = platform.wait_reason(campaign, "Planned", "Building")["message"]
     wait_for("the pod", lambda: platform.node.attempts)
     (job,) = platform.node.jobs()
@@ -114,9 +112,8 @@ def test_an_operator_that_is_killed_when_it_has_written_the_task_leaves_one_job_
     assert request_build(platform.connection, resolved, None) == task
     before = platform.api.audited()
     platform.operator()
-    resources = world(schedule=due_now())
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare(schedule=due_now())
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert created(platform, before) == [job_name(task)]
     assert len(platform.runs()) == 1
 
@@ -125,14 +122,13 @@ def test_an_operator_that_is_killed_when_it_has_made_the_job_leaves_one_job_and_
     platform.node.may_run = stay
     before = platform.api.audited()
     first = platform.operator(lease_seconds="3")
-    resources = world()
-    platform.apply(*resources)
+    campaign = platform.declare()
     wait_for("the Job", platform.node.jobs)
     first.stop(signal.SIGKILL)
     second = platform.operator(lease_seconds="3")
-    platform.wait_reason(resources[-1], "Planned", "Building")
+    platform.wait_reason(campaign, "Planned", "Building")
     platform.node.may_run = quick
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert len(created(platform, before)) == 1
     assert second.process.poll() is None
     assert len(platform.runs()) == 1
@@ -142,9 +138,8 @@ def test_two_operators_that_both_believe_they_lead_make_one_job_and_one_run(plat
     before = platform.api.audited()
     platform.operator(lease_name="one")
     platform.operator(lease_name="other")
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert len(created(platform, before)) == 1
     assert len(platform.runs()) == 1
     assert one(platform.connection, "SELECT count(*), max(turn) FROM task") == (1, 1)
@@ -212,22 +207,20 @@ def test_a_job_that_a_quota_refuses_is_said_and_made_as_soon_as_there_is_room(pl
     path = f"/api/v1/namespaces/{SENDERS}/resourcequotas/none/status"
     platform.api.ask("PATCH", path, status, kind="application/merge-patch+json")
     platform.operator(task_patience="2")
-    resources = world()
-    platform.apply(*resources)
-    condition = platform.wait_reason(resources[-1], "Degraded", "AudienceBuildFailed")
+    campaign = platform.declare()
+    condition = platform.wait_reason(campaign, "Degraded", "AudienceBuildFailed")
     assert "exceeded quota: none" in condition["message"]
-    assert platform.status(resources[-1])["state"] == "Building"
+    assert platform.status(campaign)["state"] == "Building"
     platform.api.delete(quota)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
-    platform.wait_reason(resources[-1], "Degraded", "AsExpected")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Degraded", "AsExpected")
     assert len(platform.runs()) == 1
 
 
 def test_a_job_that_vanished_is_made_again(platform: Platform) -> None:
     platform.node.may_run = stay
     platform.operator(task_patience="2")
-    resources = world()
-    platform.apply(*resources)
+    campaign = platform.declare()
     wait_for("the Job", platform.node.jobs)
     wait_for("its pod", lambda: platform.node.attempts)
     (job,) = platform.node.jobs()
@@ -238,7 +231,7 @@ def test_a_job_that_vanished_is_made_again(platform: Platform) -> None:
     )
     platform.api.ask("DELETE", f"/api/v1/namespaces/{SENDERS}/pods?gracePeriodSeconds=0")
     platform.node.may_run = quick
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen", 60)
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen", 60)
     assert len(platform.runs()) == 1
 
 
@@ -249,20 +242,19 @@ def test_an_image_that_is_missing_is_said_after_a_restart_too_without_a_write(pl
         "containerStatuses": [container_status(pod, {"waiting": waiting})],
     }
     first = platform.operator(task_patience="1", lease_seconds="3")
-    resources = world()
-    platform.apply(*resources)
-    message = platform.wait_reason(resources[-1], "Degraded", "AudienceBuildFailed")["message"]
+    campaign = platform.declare()
+    message = platform.wait_reason(campaign, "Degraded", "AudienceBuildFailed")["message"]
     assert "has no image localhost/herold:dev (ErrImagePull: localhost/herold:dev: not found)" in message
-    assert wait_told(platform, resources[-1], "AudienceBuildFailed")["type"] == "Warning"
-    assert [each["reason"] for each in platform.told(resources[-1])].count("AudienceBuildFailed") == 1
+    assert wait_told(platform, campaign, "AudienceBuildFailed")["type"] == "Warning"
+    assert [each["reason"] for each in platform.told(campaign)].count("AudienceBuildFailed") == 1
     first.stop()
     before = platform.api.audited()
     second = platform.operator(task_patience="1", lease_seconds="3")
     wait_for("it to look at the pods", lambda: _asked(platform, before, "pods") >= 3)
     assert [each for each in writes(platform.api.requests(before)) if each[1] != "deployments"] == []
     platform.node.may_run = quick
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
-    platform.wait_reason(resources[-1], "Degraded", "AsExpected")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Degraded", "AsExpected")
     assert second.process.poll() is None
 
 
@@ -273,21 +265,20 @@ def _asked(platform: Platform, before: float, resource: str) -> int:
 def test_a_job_that_may_not_touch_the_ledger_says_why_and_is_made_again_once_it_is_deleted(platform: Platform) -> None:
     platform.node.environ = {"HEROLD_ENVIRONMENT": "staging"}
     platform.operator(task_patience="1")
-    resources = world()
-    platform.apply(*resources)
+    campaign = platform.declare()
     wanted = f"kubectl -n {SENDERS} delete job"
     wait_for(
         "what to do",
-        lambda: wanted in platform.wait_reason(resources[-1], "Degraded", "AudienceBuildFailed")["message"],
+        lambda: wanted in platform.wait_reason(campaign, "Degraded", "AudienceBuildFailed")["message"],
     )
-    condition = platform.condition(resources[-1], "Degraded")
+    condition = platform.condition(campaign, "Degraded")
     assert condition is not None
     assert "EnvironmentMismatch" in condition["message"]
     assert len(platform.node.attempts) == 1  # trying again is pointless until a person acts
     platform.node.environ = {}
     platform.api.ask("DELETE", f"/api/v1/namespaces/{SENDERS}/pods?gracePeriodSeconds=0")
     platform.api.ask("DELETE", f"/apis/batch/v1/namespaces/{SENDERS}/jobs?{AT_ONCE}")
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
 
 
 def test_many_audiences_wait_for_their_turn_and_the_first_due_comes_first(platform: Platform) -> None:
@@ -393,7 +384,3 @@ def test_names_of_jobs_are_labels_and_tell_turns_apart() -> None:
 
 def due_now(minutes: int = 60) -> Object:
     return {"at": (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:00"), "timeZone": "UTC"}
-
-
-def named(campaign: Object, name: str) -> Object:
-    return {**campaign, "metadata": {"name": name, "namespace": TEAM}}

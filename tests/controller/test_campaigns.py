@@ -13,9 +13,7 @@ from parts.smtp_sink import smtp_sink
 def test_a_campaign_that_is_applied_goes_out_and_its_status_says_so(platform: Platform, tmp_path: Path) -> None:
     platform.operator()
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port)
-        campaign = resources[-1]
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port)
         assert platform.wait_reason(campaign, "Valid", "Accepted")["status"] == "True"
         platform.wait_reason(campaign, "Planned", "AudienceFrozen")
         worker = platform.worker()
@@ -57,9 +55,7 @@ def test_all_five_kinds_say_that_they_are_valid(platform: Platform) -> None:
 
 def test_spec_suspend_and_the_annotation_are_brakes_in_the_ledger(platform: Platform) -> None:
     platform.operator()
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     wait_for("the run", platform.runs)
     assert platform.runs()[0].suspended

@@ -6,7 +6,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from controller.platform import TEAM, Platform, world
+from controller.platform import Platform, named, world
 from parts.kubernetes import wait_for
 from parts.smtp_sink import smtp_sink
 
@@ -64,9 +64,7 @@ def test_a_changed_spec_of_a_campaign_that_is_over_sends_to_nobody_until_its_occ
 ) -> None:
     platform.operator()
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
-        campaign = resources[-1]
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port, campaign={"repeatPolicy": "Allow"})
         worker = platform.worker()
         try:
             platform.wait_reason(campaign, "Completed", "EverybodySettled")
@@ -88,21 +86,20 @@ def test_a_changed_spec_of_a_campaign_that_is_over_sends_to_nobody_until_its_occ
 def test_a_campaign_that_could_not_start_in_time_says_so_and_sends_nothing(platform: Platform) -> None:
     platform.operator()
     late = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%S")
-    resources = world(schedule={"at": late})
-    platform.apply(*resources)
-    assert "should have started by" in platform.wait_reason(resources[-1], "Degraded", "StartMissed")["message"]
-    assert platform.wait_reason(resources[-1], "Planned", "NotPlanned")["status"] == "False"
-    assert platform.status(resources[-1])["state"] == "Refused"
+    campaign = platform.declare(schedule={"at": late})
+    assert "should have started by" in platform.wait_reason(campaign, "Degraded", "StartMissed")["message"]
+    assert platform.wait_reason(campaign, "Planned", "NotPlanned")["status"] == "False"
+    assert platform.status(campaign)["state"] == "Refused"
     assert platform.runs() == []
 
 
 def test_a_campaign_with_too_many_recipients_does_not_start_and_one_of_next_week_waits(platform: Platform) -> None:
     platform.operator()
     resources = world()
-    bounded = {**resources[-1], "metadata": {"name": "bounded", "namespace": TEAM}}
+    bounded = named(resources[-1], "bounded")
     bounded["spec"] = {**bounded["spec"], "audience": {**bounded["spec"]["audience"], "maxRecipients": 2}}
     at = (datetime.now(UTC) + timedelta(days=7)).replace(microsecond=0)
-    later = {**resources[-1], "metadata": {"name": "later", "namespace": TEAM}}
+    later = named(resources[-1], "later")
     later["spec"] = {**later["spec"], "schedule": {"at": at.strftime("%Y-%m-%dT%H:%M:%S"), "timeZone": "UTC"}}
     platform.apply(*resources[:-1], bounded, later)
     message = platform.wait_reason(bounded, "Degraded", "TooManyRecipients")["message"]

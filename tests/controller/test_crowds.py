@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from controller.platform import TEAM, Object, Platform, world
+from controller.platform import TEAM, Object, Platform, named, world
 from controller.test_writes import writes
 from parts.kubernetes import wait_for
 
@@ -15,10 +15,6 @@ WRONG = {
     "spec.message.senderRef.name: SenderProfile shop-newsleter does not exist in namespace campaigns-shared",
     "spec.audience.excludeRefs[0].name: Segment vips does not exist in namespace campaigns-shop (declare it, or",
 }
-
-
-def named(campaign: Object, name: str, **spec: Object) -> Object:
-    return {**campaign, "metadata": {"name": name, "namespace": TEAM}, "spec": {**campaign["spec"], **spec}}
 
 
 def found(platform: Platform) -> dict[str, Object]:
@@ -73,9 +69,7 @@ def test_twenty_changes_in_a_second_end_in_the_last_one_and_cost_no_more_writes_
     platform: Platform,
 ) -> None:
     platform.operator()
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     before = platform.api.audited()
@@ -91,9 +85,7 @@ def test_twenty_changes_in_a_second_end_in_the_last_one_and_cost_no_more_writes_
 
 def test_twenty_edits_of_what_is_pinned_end_in_the_last_one_too(platform: Platform) -> None:
     platform.operator()
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     for number in range(20):
         platform.api.merge(campaign, {"spec": {"audience": {"maxRecipients": 100 + number}}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.platform import TEAM, Object, Platform, world
+from controller.platform import TEAM, Platform, named, world
 from herold.ledger.holds import active_holds, release
 from parts.kubernetes import wait_for
 
@@ -11,15 +11,9 @@ def holds(platform: Platform) -> list[str]:
     return [hold.reason.partition(":")[0] for hold in active_holds(platform.connection)]
 
 
-def named(campaign: Object, name: str) -> Object:
-    return {**campaign, "metadata": {"name": name, "namespace": TEAM}}
-
-
 def test_a_deleted_campaign_pauses_and_goes_on_when_it_comes_back(platform: Platform) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.delete(campaign)
     wait_for("the pause", lambda: holds(platform) == ["Orphaned"])
@@ -34,9 +28,7 @@ def test_a_deleted_campaign_pauses_and_goes_on_when_it_comes_back(platform: Plat
 
 def test_a_campaign_that_comes_back_changed_asks_a_person(platform: Platform) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.delete(campaign)
     wait_for("the pause", lambda: holds(platform) == ["Orphaned"])
@@ -50,11 +42,10 @@ def test_a_campaign_that_comes_back_changed_asks_a_person(platform: Platform) ->
 
 def test_what_was_deleted_while_nobody_watched_pauses_too(platform: Platform) -> None:
     first = platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     first.stop()
-    platform.api.delete(resources[-1])
+    platform.api.delete(campaign)
     platform.operator()
     wait_for("the pause", lambda: holds(platform) == ["Orphaned"])
 
@@ -88,10 +79,9 @@ def test_a_run_that_a_person_started_by_hand_is_nobodys_orphan(platform: Platfor
 
     start_run(platform.connection, small_campaign(name="by-hand"), key=KEY, actor="somebody", at_once=True)
     operator = platform.operator()
-    resources = world(campaign={"suspend": True, "repeatPolicy": "Allow"})
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
-    platform.api.delete(resources[-1])
+    campaign = platform.declare(campaign={"suspend": True, "repeatPolicy": "Allow"})
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    platform.api.delete(campaign)
     wait_for("the pause of the other", lambda: holds(platform) == ["Orphaned"])
     (vanished,) = wait_for("what the log says of it", lambda: operator.events("campaign_vanished"))
     assert vanished["campaign"] == f"{TEAM}/hello"

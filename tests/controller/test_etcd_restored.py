@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.platform import TEAM, Object, Platform, platform_on, world
-from controller.test_deletions import holds, named
+from controller.platform import TEAM, Object, Platform, named, platform_on, world
+from controller.test_deletions import holds
 from controller.test_leadership import LEASE, stand_by
 from herold.ledger.holds import active_holds, release
 from parts.kubernetes import ApiServer, api_server_in, free_port, wait_for

@@ -59,9 +59,7 @@ def test_describe_shows_the_life_of_a_campaign_in_its_order(platform: Platform, 
 
 def test_a_hold_names_who_put_it_on_and_who_took_it_off(platform: Platform) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     number = hold(platform.connection, "Team", TEAM, reason="wrong price", actor="anna")
     assert f"hold {number} on Team by anna: wrong price" in wait_told(platform, campaign, "Held")["message"]
@@ -71,9 +69,7 @@ def test_a_hold_names_who_put_it_on_and_who_took_it_off(platform: Platform) -> N
 
 def test_a_stop_names_who_did_it_and_ends_with_the_counts(platform: Platform) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     change_run(platform.connection, find_run(platform.connection, f"{TEAM}/hello", None), "stop", actor="anna")
     assert "Stopped by anna" in wait_told(platform, campaign, "Stopping")["message"]
@@ -121,18 +117,15 @@ def test_a_restart_and_a_look_at_everything_tell_nothing_again(platform: Platfor
 
 def test_an_operator_that_stops_posts_first_what_it_has_to_tell(platform: Platform) -> None:
     operator = platform.operator()
-    resources = world(campaign={"suspend": True})
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare(campaign={"suspend": True})
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     operator.stop()
-    assert reasons(platform, resources[-1])[:3] == ["Accepted", "Suspended", "AudienceFrozen"]
+    assert reasons(platform, campaign)[:3] == ["Accepted", "Suspended", "AudienceFrozen"]
 
 
 def test_what_flaps_is_counted_and_floods_nobody(platform: Platform) -> None:
     platform.operator()
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     wait_told(platform, campaign, "Suspended")
     wait_told(platform, campaign, "AudienceFrozen")
     before = platform.api.audited()
@@ -157,9 +150,7 @@ def _told(platform: Platform, item: Object, reason: str) -> Object:
 
 def test_an_event_that_is_gone_is_made_anew(platform: Platform) -> None:
     platform.operator()
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     wait_told(platform, campaign, "Suspended")
     platform.api.ask("DELETE", f"/api/v1/namespaces/{TEAM}/events")
     platform.api.merge(campaign, {"spec": {"suspend": False}})
@@ -176,19 +167,16 @@ def test_without_the_right_to_post_conditions_are_as_true_as_ever(platform: Plat
     )
     platform.api.merge(role, {"rules": [rule for rule in role["rules"] if rule.get("resources") != ["events"]]})
     operator = platform.operator()
-    resources = world(campaign={"suspend": True})
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
+    campaign = platform.declare(campaign={"suspend": True})
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     wait_for("the log to say it", lambda: operator.events("event_not_posted"))
-    assert platform.told(resources[-1]) == []
+    assert platform.told(campaign) == []
     assert operator.process.poll() is None
 
 
 def test_deletions_are_told_where_the_campaign_was(platform: Platform) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.delete(campaign)
 

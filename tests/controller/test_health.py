@@ -35,9 +35,8 @@ def test_the_leader_and_whoever_stands_by_are_healthy_and_metrics_name_no_campai
     first = platform.operator(health_port=str(leader))
     wait_for("it to lead", lambda: first.events("leading"))
     platform.operator(health_port=str(standby))
-    resources = world(campaign={"suspend": True})
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
+    campaign = platform.declare(campaign={"suspend": True})
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     assert fetch(leader, "/healthz") == "ok\n"
     wait_for("the other", lambda: fetch(standby, "/healthz") == "ok\n")
     wait_for("the state", lambda: 'herold_campaigns{state="Suspended"} 1.0' in fetch(leader, "/metrics"))
@@ -54,8 +53,7 @@ def test_the_leader_and_whoever_stands_by_are_healthy_and_metrics_name_no_campai
 def test_what_an_alert_looks_at_shows_in_the_metrics_of_the_leader(platform: Platform) -> None:
     port = free_port()
     platform.operator(health_port=str(port))
-    resources = world()
-    platform.apply(*resources)
+    campaign = platform.declare()
     sender = "campaigns-shared/shop-newsletter"
 
     def shows(name: str, above: float, **labels: str) -> None:
@@ -71,7 +69,7 @@ def test_what_an_alert_looks_at_shows_in_the_metrics_of_the_leader(platform: Pla
         (f"{deployment_name(*sender.split('/'))}-7d9c5b6f4-x2x4z",),
     )
     platform.connection.execute("UPDATE lane SET paused_until = now() + interval '1 h', pause_reason = 'anna'")
-    platform.api.merge(resources[-1], {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
+    platform.api.merge(campaign, {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
     shows("herold_sender_workers", 0, sender=sender)
     shows("herold_lane_paused", 0, sender=sender, lane="default")
     shows("herold_holds", 0, scope="Campaign")

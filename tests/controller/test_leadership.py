@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.platform import PLATFORM, TEAM, Object, Operator, Platform, world
-from controller.test_deletions import holds, named
+from controller.platform import PLATFORM, TEAM, Object, Operator, Platform, named, world
+from controller.test_deletions import holds
 from controller.test_events import wait_told
 from controller.test_health import fetch
 from controller.test_writes import writes
@@ -32,32 +32,29 @@ def test_a_leader_that_stops_hands_over_at_once_and_one_that_is_killed_when_its_
     wait_for("the first to lead", lambda: first.events("leading"))
     second = platform.operator(lease_seconds="3")
     wait_for("the second to stand by", lambda: second.events("started"))
-    resources = world(campaign={"suspend": True})
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
+    campaign = platform.declare(campaign={"suspend": True})
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     assert holder(platform) == "replica-1"
     assert second.events("leading") == []
 
     first.process.terminate()
     wait_for("the second to lead", lambda: holder(platform) == "replica-2")
     assert first.process.wait(30) == 0
-    platform.api.merge(resources[-1], {"spec": {"suspend": False}})
-    platform.wait_reason(resources[-1], "Suspended", "NotSuspended")
+    platform.api.merge(campaign, {"spec": {"suspend": False}})
+    platform.wait_reason(campaign, "Suspended", "NotSuspended")
 
     third = platform.operator(lease_seconds="3")
     wait_for("the third to stand by", lambda: third.events("started"))
     second.stop(signal.SIGKILL)
     wait_for("the third to lead", lambda: holder(platform) == "replica-3")
-    platform.api.merge(resources[-1], {"spec": {"suspend": True}})
-    platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
+    platform.api.merge(campaign, {"spec": {"suspend": True}})
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     assert len(platform.runs()) == 1
 
 
 def test_a_leader_that_slept_past_its_lease_ends_without_another_write(platform: Platform) -> None:
     first = platform.operator(lease_seconds="3")
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     wait_told(platform, campaign, "Suspended")  # the last that it has to write: nothing of it is on the way
     first.process.send_signal(signal.SIGSTOP)

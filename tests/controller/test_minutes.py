@@ -114,9 +114,7 @@ def still(rig: Rig, last: list[int]) -> bool:
 
 def test_spec_changes_of_that_minute_are_obeyed_afterwards(rig: Rig) -> None:
     platform: Platform = rig.platform
-    resources = world(port=rig.sink.port, per_second=PER_SECOND)
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(port=rig.sink.port, per_second=PER_SECOND)
     platform.wait_reason(campaign, "Progressing", "Sending", 60)
     with away(rig, "database"):
         platform.api.merge(campaign, {"spec": {"suspend": True}})

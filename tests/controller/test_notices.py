@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.platform import TEAM, Platform, world
+from controller.platform import TEAM, Platform, named, world
 from controller.rig import PEOPLE, running
-from controller.test_building import named
 from controller.test_preflights import HOUR, closed_port, due_in, preflights
 from herold.ledger.holds import hold, release
 from herold.ledger.runs import change_run
@@ -36,9 +35,7 @@ def test_the_team_hears_of_the_start_and_of_the_end_with_the_report(
 ) -> None:
     platform.operator()
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port)
-        campaign = resources[-1]
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port)
         with running(platform.worker()):
             platform.wait_reason(campaign, "Completed", "EverybodySettled")
     done = wait_kind(receiver, "campaign.completed")
@@ -64,10 +61,9 @@ def heard(receiver: FakeReceiver) -> list[str]:
 
 def test_without_a_receiver_nothing_is_written(platform: Platform) -> None:
     platform.operator()
-    resources = world(campaign={"suspend": True})
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
-    platform.wait_reason(resources[-1], "Suspended", "SpecSuspend")
+    campaign = platform.declare(campaign={"suspend": True})
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     assert platform.connection.execute("SELECT FROM told UNION ALL SELECT FROM notice").fetchall() == []
 
 
@@ -75,9 +71,7 @@ def test_a_receiver_that_is_declared_later_is_told_from_then_on(platform: Platfo
     platform.declare_receiver({}, "campaigns-nobody")
     platform.operator()
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
-        over = resources[-1]
-        platform.apply(*resources)
+        over = platform.declare(port=sink.port, campaign={"repeatPolicy": "Allow"})
         with running(platform.worker()):
             platform.wait_reason(over, "Completed", "EverybodySettled")
     with webhook_receiver() as receiver:
@@ -103,9 +97,7 @@ def test_brakes_and_a_stop_are_told_without_a_word_that_people_wrote(
     platform: Platform, receiver: FakeReceiver
 ) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     number = hold(platform.connection, "Team", TEAM, reason="ask person1@example.com", actor="anna@laptop")
     held = wait_kind(receiver, "campaign.held")
@@ -145,9 +137,7 @@ def test_each_finding_of_a_pre_flight_is_told_once_and_that_they_are_gone(
 
 def test_a_deletion_that_pauses_a_run_is_told_and_that_it_goes_on(platform: Platform, receiver: FakeReceiver) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.delete(campaign)
     held = wait_kind(receiver, "campaign.held")
@@ -171,10 +161,9 @@ def test_a_mistake_is_told_and_that_it_is_mended(platform: Platform, receiver: F
 
 def test_a_restart_and_a_look_at_everything_tell_nothing_again(platform: Platform, receiver: FakeReceiver) -> None:
     first = platform.operator()
-    resources = world(campaign={"suspend": True})
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     wait_kind(receiver, "campaign.held")
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     first.stop()
     before = platform.api.audited()
     platform.operator(resync="5")
@@ -188,10 +177,9 @@ def test_a_receiver_that_never_answers_slows_no_campaign(
     receiver.answer = lambda post: 0
     operator = platform.operator()
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port)
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port)
         with running(platform.worker()):
-            platform.wait_reason(resources[-1], "Completed", "EverybodySettled")
+            platform.wait_reason(campaign, "Completed", "EverybodySettled")
     assert platform.connection.execute("SELECT count(*) FROM notice WHERE settled_at IS NULL").fetchone() == (2,)
     receiver.answer = lambda post: 200
     receiver.go_on.set()
@@ -208,8 +196,7 @@ def test_no_address_of_the_audience_is_in_anything_that_is_told(
     """Also where relays quote it, and where people write it."""
     platform.operator()
     with smtp_sink(tmp_path / "sink.log", "--fault", "5.1.1=person2") as sink:
-        resources = world(port=sink.port)
-        platform.apply(*resources)
+        platform.declare(port=sink.port)
         with running(platform.worker()):
             done = wait_kind(receiver, "campaign.completed", 60)
     assert (done.data["counts"]["sent"], done.data["counts"]["failed"]) == (4, 1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.platform import TEAM, Object, Platform, world
+from controller.platform import TEAM, Object, Platform, named, world
 from controller.test_writes import writes
 from herold.resources.meta import API_VERSION
 from herold.resources.status import CampaignStatus
@@ -32,7 +32,7 @@ def newer_crd(platform: Platform) -> Iterator[None]:
     schema["status"]["properties"]["stage"] = {"type": "integer"}
     schema["status"]["properties"]["counts"]["properties"]["delivered"] = {"type": "integer"}
     platform.api.apply(later)
-    probe = {**world()[-1], "metadata": {"name": "probe", "namespace": TEAM}}
+    probe = named(world()[-1], "probe")
     probe = {**probe, "spec": {**probe["spec"], "suspend": True, "rollout": {"stages": 1}}}
     try:
         wait_for("the field", lambda: _is_taken(platform, probe))
@@ -64,9 +64,7 @@ def say_as_a_newer_operator(platform: Platform, campaign: Object, status: Object
 def test_it_carries_a_campaign_out_and_keeps_what_a_newer_one_wrote(platform: Platform, tmp_path: Path) -> None:
     operator = platform.operator()
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port, campaign={"suspend": True})
-        campaign = resources[-1]
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port, campaign={"suspend": True})
         platform.wait_reason(campaign, "Planned", "AudienceFrozen")
         operator.stop()
         status = platform.status(campaign)
@@ -118,9 +116,7 @@ def test_a_field_of_the_spec_that_it_does_not_know_is_said_and_nothing_starts(pl
 @pytest.mark.usefixtures("newer_crd")
 def test_a_run_that_is_under_way_goes_on_and_can_be_braked_whatever_is_added_to_its_spec(platform: Platform) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.api.merge(campaign, {"spec": {"rollout": {"stages": 3}}})
     platform.wait_reason(campaign, "Valid", "InvalidSpec")

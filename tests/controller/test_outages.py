@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from controller.platform import Platform, world
+from controller.platform import Platform
 from controller.rig import LEASE
 from herold.ledger.database import one
 from herold.ledger.fence import Fence, accept_ledger
@@ -21,9 +21,7 @@ from parts.smtp_sink import smtp_sink
 
 def test_while_the_ledger_is_away_conditions_say_so_and_then_it_goes_on(platform: Platform) -> None:
     operator = platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     before = platform.status(campaign)
     with ledger_away(platform.url, "herold-operator"):
@@ -40,9 +38,7 @@ def test_while_the_ledger_is_away_conditions_say_so_and_then_it_goes_on(platform
 
 def test_a_short_outage_of_the_api_costs_nothing_and_what_changed_meanwhile_is_noticed(platform: Platform) -> None:
     operator = platform.operator(lease_seconds="60")
-    resources = world(campaign={"suspend": True})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"suspend": True})
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     platform.wait_reason(campaign, "Suspended", "SpecSuspend")
     platform.api.stop("kube-apiserver")
@@ -59,9 +55,7 @@ def test_a_ledger_that_knows_less_than_a_status_stops_all_sending_until_a_person
 ) -> None:
     operator = platform.operator()
     with smtp_sink(tmp_path_factory.mktemp("sink") / "sink.log") as sink:
-        resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
-        campaign = resources[-1]
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port, campaign={"repeatPolicy": "Allow"})
         worker = platform.worker()
         try:
             platform.wait_reason(campaign, "Completed", "EverybodySettled")
@@ -106,14 +100,13 @@ def test_a_ledger_that_forgot_what_the_lease_remembers_is_stopped_though_no_camp
 
     second = platform.operator(lease_seconds="3")
     wait_for("the stop", lambda: one(platform.connection, "SELECT regressed_at IS NOT NULL FROM installation")[0])
-    resources = world()
-    platform.apply(*resources)
-    message = platform.wait_reason(resources[-1], "Degraded", "LedgerRegressed")["message"]
+    campaign = platform.declare()
+    message = platform.wait_reason(campaign, "Degraded", "LedgerRegressed")["message"]
     assert "it does not know what was seen last" in message
     assert platform.runs() == []
     assert [each["resource"] for each in second.events("ledger_regressed")] == ["Lease"]
     accept_ledger(platform.connection, platform.settings.fence_file, actor="somebody", reason="looked")
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     wait_for("the Lease remembers that", lambda: (found := remembered(platform)) and found.accepted > 0)
 
 
@@ -149,21 +142,19 @@ def test_an_operator_gives_up_a_ledger_that_does_not_answer_and_connects_anew(
         hanging = proxy.wait_hit()
         wait_for("it to give up", lambda: operator.events("ledger_is_away"), ANSWER_SECONDS + 15)
         wait_for("another connection", lambda: operator.events("ledger_is_back"), 15)
-        resources = world()
-        platform.apply(*resources)
-        platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+        campaign = platform.declare()
+        platform.wait_reason(campaign, "Planned", "AudienceFrozen")
         hanging.cut()
 
 
 def test_the_ledger_of_another_environment_is_not_touched_and_that_is_said(platform: Platform) -> None:
     platform.connection.execute("UPDATE installation SET environment = 'prod'")
     operator = platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    message = platform.wait_reason(resources[-1], "Degraded", "LedgerUnavailable")["message"]
+    campaign = platform.declare()
+    message = platform.wait_reason(campaign, "Degraded", "LedgerUnavailable")["message"]
     assert "EnvironmentMismatch" in message
     assert platform.runs() == []
     assert len(operator.events("ledger_is_away")) == 1
     platform.connection.execute("UPDATE installation SET environment = 'test'")
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
-    platform.wait_reason(resources[-1], "Degraded", "AsExpected")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Degraded", "AsExpected")

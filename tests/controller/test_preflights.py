@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from controller.platform import SENDERS, TEAM, Object, Platform, world
-from controller.test_building import CREATING, created, named, quick
+from controller.platform import SENDERS, TEAM, Object, Platform, named, world
+from controller.test_building import CREATING, created, quick
 from controller.test_events import wait_told
 from controller.test_writes import writes
 from herold.ledger.database import one
@@ -119,9 +119,7 @@ def test_a_wrong_password_is_said_before_its_time_and_no_longer_once_it_is_mende
             **{"host": "localhost", "port": sink.port, "tls": "StartTls"},
             **{"caRef": {"name": "relay-ca"}, "credentialsRef": {"name": "relay"}},
         }
-        resources = world(schedule=due_in(2 * HOUR), sender={"route": route})
-        campaign = resources[-1]
-        platform.apply(*resources)
+        campaign = platform.declare(schedule=due_in(2 * HOUR), sender={"route": route})
         message = platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")["message"]
         assert message.startswith("Pre-flight found one thing that would go wrong at its time. LoginRefused: localhost")
         assert message.endswith(
@@ -202,9 +200,8 @@ def test_every_finding_is_said_and_a_secret_that_is_missing_is_one_of_them(platf
     route = {"host": "localhost", "port": 1, "tls": "StartTls", "credentialsRef": {"name": "nowhere"}}
     key = {"domain": "shop.example", "selector": "s1", "keyRef": {"name": "nowhere-either"}}
     most = {"audience": {"segmentRefs": [{"name": "everybody"}], "maxRecipients": 1}}
-    resources = world(schedule=due_in(2 * HOUR), sender={"route": route, "dkim": [key]}, campaign=most)
-    platform.apply(*resources)
-    message = platform.wait_reason(resources[-1], "Degraded", "PreflightFoundTrouble")["message"]
+    campaign = platform.declare(schedule=due_in(2 * HOUR), sender={"route": route, "dkim": [key]}, campaign=most)
+    message = platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")["message"]
     for words in (
         "found 4 things",
         "TooManyRecipients: 5 people",
@@ -213,8 +210,8 @@ def test_every_finding_is_said_and_a_secret_that_is_missing_is_one_of_them(platf
         "nowhere-ei",
     ):
         assert words in message
-    assert "TooManyRecipients" in wait_told(platform, resources[-1], "PreflightFoundTrouble")["message"]
-    assert reasons(platform, resources[-1]).count("PreflightFoundTrouble") == 1
+    assert "TooManyRecipients" in wait_told(platform, campaign, "PreflightFoundTrouble")["message"]
+    assert reasons(platform, campaign).count("PreflightFoundTrouble") == 1
 
 
 def test_it_looks_a_day_and_an_hour_before_and_says_when(platform: Platform, tmp_path: Path) -> None:
@@ -329,9 +326,7 @@ def test_whoever_is_killed_there_is_one_job_for_each_look_and_one_that_is_delete
     platform.node.may_run = never_preflights
     before = platform.api.audited()
     first = platform.operator(lease_seconds="3")
-    resources = world(port=closed_port(), schedule=due_in(2 * HOUR))
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(port=closed_port(), schedule=due_in(2 * HOUR))
     wait_for("the Job", platform.node.jobs)
     first.stop(signal.SIGKILL)
     platform.operator(lease_seconds="3")
@@ -371,13 +366,12 @@ def test_an_image_that_is_missing_is_said_and_the_look_is_made_once_it_is_there(
         "containerStatuses": [container_status(pod, {"waiting": waiting})],
     }
     platform.operator(task_patience="1")
-    resources = world(port=closed_port(), schedule=due_in(2 * HOUR))
-    platform.apply(*resources)
-    message = platform.wait_reason(resources[-1], "Degraded", "PreflightFailed")["message"]
+    campaign = platform.declare(port=closed_port(), schedule=due_in(2 * HOUR))
+    message = platform.wait_reason(campaign, "Degraded", "PreflightFailed")["message"]
     assert "has no image localhost/herold:dev" in message
-    assert platform.status(resources[-1])["state"] == "Scheduled"
+    assert platform.status(campaign)["state"] == "Scheduled"
     platform.node.may_run = quick
-    platform.wait_reason(resources[-1], "Degraded", "PreflightFoundTrouble")
+    platform.wait_reason(campaign, "Degraded", "PreflightFoundTrouble")
 
 
 def test_a_pod_that_looks_ahead_is_restricted_and_has_what_its_sender_needs(platform: Platform) -> None:

@@ -21,11 +21,10 @@ def test_what_goes_wrong_fires_its_alert_and_nothing_else(platform: Platform, tm
         smtp_sink(tmp_path / "sink.log") as sink,
         prometheus(tmp_path / "prometheus", RULES, {"herold-operator": leader, "herold-worker": worker}) as watcher,
     ):
-        resources = world(port=sink.port)
-        platform.apply(*resources)
+        campaign = platform.declare(port=sink.port)
         sending = platform.worker(worker_health_port=str(worker))
         try:
-            platform.wait_reason(resources[-1], "Completed", "EverybodySettled")
+            platform.wait_reason(campaign, "Completed", "EverybodySettled")
             for target in (leader, worker):
                 wait_for(f"{target} to be scraped", lambda target=target: watcher.is_up(target))  # type: ignore[misc]
             assert {rule["name"] for rule in watcher.rules()} == set(ALERTS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.platform import TEAM, Object, Platform, world
+from controller.platform import Object, Platform, named, world
 from controller.test_events import wait_told
 from herold_operator.annotations import BY_STOP, stop_order, stop_words
 from parts.kubernetes import wait_for
@@ -16,10 +16,6 @@ from parts.kubernetes import wait_for
 
 def annotate(platform: Platform, campaign: Object, value: str | None) -> None:
     platform.api.merge(campaign, {"metadata": {"annotations": {"herold.dev/stop": value}}})
-
-
-def named(campaign: Object, name: str) -> Object:
-    return {**campaign, "metadata": {"name": name, "namespace": TEAM}}
 
 
 def run_of(platform: Platform, campaign: Object) -> int:
@@ -75,9 +71,7 @@ def test_an_order_begins_with_the_number_of_a_run(value: str) -> None:
 @pytest.mark.parametrize("value", ["now", "99999999999 x"])
 def test_what_is_no_order_is_said_and_stops_nothing(platform: Platform, value: str) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     run = run_of(platform, campaign)
     annotate(platform, campaign, value)
     condition = platform.wait_reason(campaign, "Degraded", "StopNotObeyed")
@@ -102,9 +96,7 @@ def test_the_run_of_another_campaign_is_not_stopped(platform: Platform) -> None:
 
 def test_an_annotation_that_stays_stops_no_later_run(platform: Platform) -> None:
     platform.operator()
-    resources = world(campaign={"repeatPolicy": "Allow"})
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare(campaign={"repeatPolicy": "Allow"})
     first = run_of(platform, campaign)
     annotate(platform, campaign, f"{first} wrong price")
     settle(platform, campaign)

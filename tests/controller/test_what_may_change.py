@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.platform import TEAM, Object, Platform, world
+from controller.platform import TEAM, Object, Platform, named, world
 from controller.rig import running
 from controller.test_deletions import holds
 from herold.ledger.counts import RunStatus
@@ -85,9 +85,7 @@ def three_on(platform: Platform, folder: Path) -> Iterator[Three]:
     with smtp_sink(folder / "sink.log") as sink:
         resources = world(port=sink.port, campaign={"repeatPolicy": "Allow"})
         later = (datetime.now(UTC) + timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%S")
-        waiting, opened, over = (
-            {**resources[-1], "metadata": {"name": name, "namespace": TEAM}} for name in ("waiting", "open", "over")
-        )
+        waiting, opened, over = (named(resources[-1], name) for name in ("waiting", "open", "over"))
         waiting = {**waiting, "spec": {**waiting["spec"], "schedule": {"at": later, "timeZone": "UTC"}}}
         made = Three(platform, sink, resources, waiting, opened, over)
         platform.apply(*resources[:-1], over)
@@ -211,7 +209,7 @@ def test_a_campaign_that_comes_back_goes_on_or_asks(three: Three) -> None:
 
 @row("many Campaigns vanish at once (5 and a fifth of all, within 30 s)")
 def test_of_many_that_vanish_those_with_an_open_run_wait_for_a_person(three: Three) -> None:
-    more = [{**three.open, "metadata": {"name": f"open-{number}", "namespace": TEAM}} for number in range(3)]
+    more = [named(three.open, f"open-{number}") for number in range(3)]
     three.platform.apply(*more)
     for campaign in more:
         three.wait(campaign, "Planned", "AudienceFrozen")

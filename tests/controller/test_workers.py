@@ -36,15 +36,14 @@ def replicas(platform: Platform) -> int | None:
 def test_workers_come_when_something_is_due_and_go_when_nothing_is(platform: Platform, tmp_path: Path) -> None:
     platform.operator(workers_idle="0")
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port, campaign={"suspend": True})
-        platform.apply(*resources)
-        platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+        campaign = platform.declare(port=sink.port, campaign={"suspend": True})
+        platform.wait_reason(campaign, "Planned", "AudienceFrozen")
         assert replicas(platform) in (None, 0)  # it is suspended: nobody is needed
-        platform.api.merge(resources[-1], {"spec": {"suspend": False}})
+        platform.api.merge(campaign, {"spec": {"suspend": False}})
         wait_for("a worker", lambda: replicas(platform) == 1)
         worker = platform.worker()
         try:
-            platform.wait_reason(resources[-1], "Completed", "EverybodySettled")
+            platform.wait_reason(campaign, "Completed", "EverybodySettled")
             wait_for("no worker", lambda: replicas(platform) == 0)
         finally:
             worker.send_signal(signal.SIGTERM)
@@ -66,8 +65,7 @@ def test_workers_of_a_profile_that_is_deleted_go_once_nothing_is_due(platform: P
 
 def test_a_scale_by_hand_is_undone_at_the_next_resync(platform: Platform) -> None:
     platform.operator(resync="5")
-    resources = world()
-    platform.apply(*resources)
+    platform.declare()
     wait_for("a worker", lambda: replicas(platform) == 1)
     platform.api.kubectl("scale", "deployment", NAME, "-n", SENDERS, "--replicas=3")
     wait_for("one worker", lambda: replicas(platform) == 1, 20)

@@ -47,12 +47,11 @@ def test_a_campaign_costs_one_status_write_for_each_thing_that_happens(platform:
     before = platform.api.audited()
     operator = platform.operator(counts_every="15")
     with smtp_sink(tmp_path / "sink.log") as sink:
-        resources = world(port=sink.port)
-        platform.apply(*resources)
-        platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+        campaign = platform.declare(port=sink.port)
+        platform.wait_reason(campaign, "Planned", "AudienceFrozen")
         worker = platform.worker()
         try:
-            platform.wait_reason(resources[-1], "Completed", "EverybodySettled")
+            platform.wait_reason(campaign, "Completed", "EverybodySettled")
         finally:
             worker.terminate()
             worker.wait(30)

@@ -28,9 +28,7 @@ def olga(people: dict[str, Hand]) -> Hand:
 
 def test_hold_and_release_by_the_operator_never_edit_the_spec(platform: Platform, olga: Hand) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     before = platform.api.get(campaign)
 
@@ -83,11 +81,10 @@ def test_with_the_operator_dead_the_read_service_holds_within_two_seconds(
 
 def test_a_status_that_is_older_than_the_truth_confirms_nothing(platform: Platform, olga: Hand, led: Reader) -> None:
     operator = platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     assert olga.must("hold", "hello", *REASON, "-o", "json").json["held"] is True
-    platform.wait_reason(resources[-1], "Suspended", "Held")
+    platform.wait_reason(campaign, "Suspended", "Held")
     operator.stop(signal.SIGKILL)
     (found,) = active_holds(platform.connection)
     release(platform.connection, found.id, actor="somebody")
@@ -97,26 +94,24 @@ def test_a_status_that_is_older_than_the_truth_confirms_nothing(platform: Platfo
 
 
 def test_when_nobody_confirms_that_is_said_and_the_annotation_waits(platform: Platform, olga: Hand) -> None:
-    resources = world()
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.api.ask("DELETE", "/api/v1/namespaces/herold-platform/services/herold-reader")
     said = olga("hold", "hello", *REASON)
     assert said.code == 5
     assert "nobody has confirmed" in said.err
     assert f"herold hold campaign {TEAM}/hello" in said.err
     assert "is held" not in said.out
-    assert platform.api.get(resources[-1])["metadata"]["annotations"]["herold.dev/hold"] == "wrong price"
+    assert platform.api.get(campaign)["metadata"]["annotations"]["herold.dev/hold"] == "wrong price"
 
 
 def test_what_is_over_is_not_held_and_not_stopped(platform: Platform, olga: Hand) -> None:
     platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     worker = Worker(platform.url)
     wait_for("a window", lambda: worker.record(worker.window(), "sent"))
     worker.maintain()
-    platform.wait_reason(resources[-1], "Completed", "EverybodySettled")
+    platform.wait_reason(campaign, "Completed", "EverybodySettled")
     assert "It is over (Completed)" in olga.must("hold", "hello", *REASON).out
     said = olga("stop", "hello", "--reason", "too late", "--yes")
     assert (said.code, "is over: Completed" in said.err) == (4, True)
@@ -124,9 +119,7 @@ def test_what_is_over_is_not_held_and_not_stopped(platform: Platform, olga: Hand
 
 def test_stop_asks_first_and_ends_the_run_that_it_names(platform: Platform, olga: Hand) -> None:
     platform.operator()
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     (run,) = platform.runs()
     said = olga("stop", "hello", "--reason", "withdrawn")
@@ -141,12 +134,11 @@ def test_stop_asks_first_and_ends_the_run_that_it_names(platform: Platform, olga
 
 
 def test_stop_without_a_run_or_an_operator_says_so(platform: Platform, olga: Hand) -> None:
-    resources = world()
-    platform.apply(*resources)
+    campaign = platform.declare()
     said = olga("stop", "hello", "--reason", "withdrawn", "--yes")
     assert (said.code, "has no run" in said.err) == (4, True)
     operator = platform.operator()
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     operator.stop(signal.SIGKILL)
     said = olga("stop", "hello", "--reason", "withdrawn", "--yes")
     assert said.code == 5

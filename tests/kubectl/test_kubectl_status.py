@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.platform import TEAM, Platform, world
+from controller.platform import TEAM, Platform
 from herold.ledger.holds import hold
 from herold_kubectl.pace import Pace, Pacer
 from herold_kubectl.screen import Happened, View, Workers, build_screen
@@ -113,11 +113,10 @@ def test_the_pace_is_an_average_at_first_and_then_what_was_seen_lately() -> None
 
 def test_status_reads_the_cluster_and_names_who_holds_it(platform: Platform, people: dict[str, Hand]) -> None:
     platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     hold(platform.connection, "Team", TEAM, reason="they move house", actor="anna@laptop")
-    platform.wait_reason(resources[-1], "Suspended", "Held")
+    platform.wait_reason(campaign, "Suspended", "Held")
     olga = people["olga"]
     said = olga.must("status", "hello")
     assert said.out.startswith(f"{TEAM}/hello: Held, run ")
@@ -160,12 +159,11 @@ def test_a_campaign_that_waits_for_an_approval_says_which_file_is_missing() -> N
 def test_those_that_need_somebody_stand_first(platform: Platform, people: dict[str, Hand]) -> None:
     platform.operator()
     for name in ("a-fine", "b-held", "c-fine"):
-        resources = world(name=name, schedule={"at": "2036-12-01T09:00:00"})
-        platform.apply(*resources)
-        platform.wait_reason(resources[-1], "Planned", "Scheduled")
+        campaign = platform.declare(name=name, schedule={"at": "2036-12-01T09:00:00"})
+        platform.wait_reason(campaign, "Planned", "Scheduled")
         if name == "b-held":
-            platform.api.merge(resources[-1], {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
-            platform.wait_reason(resources[-1], "Suspended", "Held")
+            platform.api.merge(campaign, {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
+            platform.wait_reason(campaign, "Suspended", "Held")
     lines = people["vera"].must("status").out.splitlines()
     assert lines[0].split() == ["CAMPAIGN", "STATE", "TROUBLE", "SENT", "PLANNED", "UNCERTAIN", "NEXT"]
     assert [line.split()[0] for line in lines[1:]] == ["b-held", "a-fine", "c-fine"]
@@ -181,9 +179,8 @@ def test_watching_ends_when_the_campaign_is_over_and_says_each_change_once(
     platform: Platform, people: dict[str, Hand]
 ) -> None:
     platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     watching = subprocess.Popen(
         [sys.executable, "-m", "herold_kubectl", "status", "hello", "--watch"],
         stdout=subprocess.PIPE,
@@ -204,9 +201,8 @@ def test_watching_ends_when_the_campaign_is_over_and_says_each_change_once(
 
 def test_on_a_terminal_of_80_columns_the_screen_is_drawn_in_place(platform: Platform, people: dict[str, Hand]) -> None:
     platform.operator()
-    resources = world()
-    platform.apply(*resources)
-    platform.wait_reason(resources[-1], "Planned", "AudienceFrozen")
+    campaign = platform.declare()
+    platform.wait_reason(campaign, "Planned", "AudienceFrozen")
     master, slave = pty.openpty()
     watching = subprocess.Popen(
         [sys.executable, "-m", "herold_kubectl", "status", "hello", "--watch"],

@@ -52,9 +52,7 @@ def test_hold_twice_or_by_many_at_once_is_one_hold_and_each_asking_is_audited(
 
 
 def test_the_operator_finds_it_done_and_lets_go_when_the_annotation_goes(platform: Platform, reader: Reader) -> None:
-    resources = world()
-    campaign = resources[-1]
-    platform.apply(*resources)
+    campaign = platform.declare()
     platform.api.merge(campaign, ANNOTATED)
     reader.ask(Ask.HOLD, who="vera", body={})
     operator = platform.operator()

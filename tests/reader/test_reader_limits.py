@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from controller.platform import TEAM, Platform, world
+from controller.platform import TEAM, Platform
 from herold_reader.protocol import TOKEN_HEADER, Ask, path_of
 from herold_reader.serving import BODY_BYTES
 from parts.campaigns import small_campaign
@@ -75,9 +75,8 @@ def test_who_does_not_read_the_answer_keeps_no_connection_to_the_ledger(platform
 
 def test_plans_that_hang_are_bounded_and_keep_no_brake_waiting(platform: Platform, start: Start) -> None:
     reader = start(statement_seconds="2")
-    resources = world()
-    platform.apply(*resources)
-    platform.api.merge(resources[-1], {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
+    campaign = platform.declare()
+    platform.api.merge(campaign, {"metadata": {"annotations": {"herold.dev/hold": "enough"}}})
     told: list[Told] = []
     with platform.connection.transaction():
         platform.connection.execute("LOCK TABLE contact IN ACCESS EXCLUSIVE MODE")
