@@ -144,10 +144,25 @@ class Writer:
         self._thread.join(60)
         assert not self._thread.is_alive(), "the writer hangs"
 
-    def goes_on(self, by: int = 200, seconds: float = 180) -> None:
-        """Until more were acknowledged than now."""
-        least = len(self.acknowledged) + by
-        wait_until(f"{by} more writes", lambda: len(self.acknowledged) >= least, seconds=seconds)
+    def goes_on(self, by: int = 200, seconds: float = 180, *, seconds_at_least: float = 0) -> None:
+        """Until more were acknowledged than now, and so much time has passed."""
+        least, until = len(self.acknowledged) + by, time.monotonic() + seconds_at_least
+        wait_until(
+            f"{by} more writes",
+            lambda: len(self.acknowledged) >= least and time.monotonic() >= until,
+            seconds=seconds,
+        )
+
+    def settled(self, began: float, ended: float, seconds: float) -> set[int]:
+        """What was acknowledged so many seconds before the harm began, or after it was done. There is some of both.
+
+        Moments are of the monotonic clock.
+        """
+        before = {number for number, at in self.acknowledged if at < began - seconds}
+        after = {number for number, at in self.acknowledged if at > ended}
+        assert before
+        assert after
+        return before | after
 
     @property
     def numbers(self) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +124,15 @@ def test_with_three_members_nothing_is_acknowledged_that_one_machine_alone_has()
         made = patroni(members)["bootstrap"]["dcs"]
         assert (made["synchronous_mode"], made["synchronous_mode_strict"]) == (strict, strict)
         assert made["failsafe_mode"] is True
+
+
+def test_a_redis_master_that_is_cut_off_takes_no_more_writes_before_another_is_chosen() -> None:
+    (settings,) = [item["data"] for item in of_kind(redis(3), "ConfigMap")]
+    words = {line.partition(" ")[0]: line.partition(" ")[2] for line in settings["redis.conf"].splitlines()}
+    silent = re.search(r"down-after-milliseconds herold (\d+)", settings["sentinel.conf"])
+    assert silent
+    assert words["min-replicas-to-write"] == "1"
+    assert 1000 * int(words["min-replicas-max-lag"]) < int(silent[1])
 
 
 def test_a_lease_lasts_for_a_loop_and_two_rounds_of_tries() -> None:

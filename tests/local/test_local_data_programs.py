@@ -6,20 +6,12 @@ import base64
 import datetime as dt
 import hashlib
 import importlib.util
-import os
-import signal
-import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from local.cluster.layout import CHECKOUT
-
-from herold_infra.kubernetes.component import Place
-from herold_infra.kubernetes.pods import Volumes
-from herold_infra.kubernetes.redis import RedisArgs, build_files, build_redis
-from parts.kubernetes import wait_for
 
 NOW = dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC)
 
@@ -108,35 +100,3 @@ def test_rabbitmq_is_told_hashes_of_passwords_and_no_password() -> None:
     assert "secret" not in str(made)
     decoded = base64.b64decode(user["password_hash"])
     assert decoded == b"salt" + hashlib.sha256(b"saltsecret").digest()
-
-
-def test_a_sentinel_whose_master_has_no_address_yet_keeps_no_other_member_from_being_made(tmp_path: Path) -> None:
-    """All pods were gone at once: the first one is made anew, and its master's pod only after it is ready."""
-    place = Place("test", "herold-data")
-    args = RedisArgs(place, f"localhost/x@sha256:{'0' * 64}", "s", (), Volumes(), members=3)
-    (workload,) = [item for item in build_redis(args) if item["kind"] == "StatefulSet"]
-    (sentinel,) = [each for each in workload["spec"]["template"]["spec"]["containers"] if each["name"] == "sentinel"]
-    probe = sentinel["readinessProbe"]["exec"]["command"]
-    program = (CHECKOUT / "local" / "images" / "redis" / "start-sentinel").read_text()
-    for there, files in (
-        ("/run/secrets/redis", {"client": "a", "sentinel": "b"}),
-        ("/etc/herold-redis", {"sentinel.conf": build_files(3)["sentinel.conf"]}),
-        ("/run/herold-redis", {}),
-        ("/data", {"sentinel.conf": "sentinel monitor herold redis-2.members.invalid 6379 2\n"}),
-    ):
-        here = tmp_path / there.replace("/", "-")
-        here.mkdir()
-        for name, text in files.items():
-            (here / name).write_text(text)
-        program = program.replace(there, str(here))
-        probe = [word.replace(there, str(here)) for word in probe]
-    assert subprocess.run(probe, capture_output=True).returncode != 0
-    names = {"POD_NAME": "redis-0", "REDIS_DOMAIN": "members.invalid", "REDIS_SENTINELS": "nobody.invalid"}
-    environ = {**os.environ, **names, "REDIS_QUORUM": "2"}
-    started = subprocess.Popen(["sh", "-c", program], env=environ, start_new_session=True)
-    try:
-        wait_for("readiness", lambda: subprocess.run(probe, capture_output=True).returncode == 0)
-        assert started.poll() is None
-    finally:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()

@@ -35,8 +35,9 @@ CONFIG = "/etc/herold-redis"
 # By file, the key of the Secret.
 PASSWORDS = {"admin": "password", "client": "client", "replication": "replication", "sentinel": "sentinel"}
 MEMORY = "128mb"
-# Until a master that is silent counts as gone, and how long a failover may take before it is tried again.
-SILENT_MS, FAILOVER_MS = 5000, 30000
+# Until a master that is silent counts as gone; and until a failover is given up, to be tried again after as much: two
+# Sentinels that are left may each have voted for themselves.
+SILENT_MS, FAILOVER_MS = 5000, 5000
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def build_files(members: int) -> dict[str, str]:
         "loglevel notice",
         # A master that nobody follows takes no writes: nothing is acknowledged that one machine alone has.
         f"min-replicas-to-write {1 if members > 1 else 0}",
-        "min-replicas-max-lag 10",
+        # A master that is cut off stops before another one is chosen.
+        f"min-replicas-max-lag {SILENT_MS // 1000 - 1}",
     ]
     sentinel = [
         "bind 0.0.0.0",
@@ -125,15 +127,19 @@ def _build_set(args: RedisArgs, files: dict[str, str]) -> Manifest:
         {"name": "REDIS_QUORUM", "value": str(args.members // 2 + 1)},
     ]
     answers = {"tcpSocket": {"port": PORT}}
-    # Or waits for the master to have an address: local/images/redis/start-sentinel.
-    waits = f"test -e /run/herold-redis/waiting || redis-cli -p {SENTINEL} ping"
+    votes = {"tcpSocket": {"port": SENTINEL}}
     containers = [
         _build_container(args, "redis", PORT, environment, "256Mi", answers),
-        _build_container(args, "sentinel", SENTINEL, environment, "64Mi", {"exec": {"command": ["sh", "-c", waits]}}),
+        _build_container(args, "sentinel", SENTINEL, environment, "64Mi", votes),
     ]
     pod = build_pod(args.place, SERVICE, containers, volumes, grace=30)
     claims = {"data": args.volumes.build_claim(args.size)}
-    return build_set(args.place, SERVICE, args.members, pod, claims, files)
+    made = build_set(args.place, SERVICE, args.members, pod, claims, files)
+    # Had all been gone at once, the first would else wait for a master whose pod comes after it.
+    made["spec"]["podManagementPolicy"] = "Parallel"
+    # No next member is rolled before this one follows, and the Sentinels have heard of it: they ask every 10 s.
+    made["spec"]["minReadySeconds"] = 15 if args.members > 1 else 0
+    return made
 
 
 def _build_container(
