@@ -138,7 +138,8 @@ def _build_set(args: RedisArgs, files: dict[str, str]) -> Manifest:
     # Had all been gone at once, the first would else wait for a master whose pod comes after it.
     made["spec"]["podManagementPolicy"] = "Parallel"
     # No next member is rolled before this one follows, and the Sentinels have heard of it: they ask every 10 s.
-    made["spec"]["minReadySeconds"] = 15 if args.members > 1 else 0
+    if args.members > 1:
+        made["spec"]["minReadySeconds"] = 15
     return made
 
 
