@@ -88,9 +88,10 @@ def test_status_plan_and_stop_say_what_is_true(cluster: Cluster, gather: Gather)
     crowd = gather(3000)
     cluster.start(crowd, per_second=PER_SECOND)
     cluster.wait_accepted(crowd, 80)
+    # It may send a moment before its probe has found it ready.
+    wait_until("a worker is ready", lambda: must(cluster, "status", crowd.name)["workers"]["ready"] >= 1, seconds=30)
     shown = must(cluster, "status", crowd.name)
     assert (shown["state"], shown["troubles"]) == ("Sending", [])
-    assert shown["workers"]["ready"] >= 1
     assert "Started" in [each["reason"] for each in shown["events"]]
     screen = plugin(cluster, "status", crowd.name).stdout
     assert max(len(line) for line in screen.splitlines()) <= 100
