@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local.cluster.components import build_components
@@ -47,10 +47,11 @@ def processes_of(pod: str, word: str = "") -> list[Running]:
 
 
 def send(processes: list[Running], number: signal.Signals) -> None:
-    """A signal to those that are still there."""
+    """A signal to those that are still there: one may end because another did, just before it is sent."""
     for process in processes:
         if process.alive():
-            os.kill(process.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
 
 
 def lose(kubectl: Kubectl, namespace: str, name: str) -> None:
